@@ -1,0 +1,106 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let nio = "swift-nio"
+
+let package = Package(
+    name: "curfew",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "curfew", targets: ["curfew"]),
+        .library(name: "CurfewCore", targets: ["CurfewCore"]),
+    ],
+    dependencies: [
+        // Sockets, event loops, HTTP/1.1 parsing.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        // TLS towards Redis, whatever hiredis was built with.
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        // Routing, graceful shutdown and connection limits of everything but validate.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        // HTTP methods, statuses and header fields as types.
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        // Start and stop of the node's parts in order, and signals.
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // Structured logs.
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        // The command line: flags, subcommands, help.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        // Settings from flags, environment and a JSON file, in that order.
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0",
+            traits: ["JSON", "CommandLineArguments"]),
+        // HTTP from the command line's own calls, and from the tests.
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        // HTTP types on NIO channels, as Hummingbird uses them.
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        // Deques for bounded queues.
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CurfewCore", dependencies: ["COpenSSL"], swiftSettings: strict),
+        .target(
+            name: "CurfewRedis",
+            dependencies: [
+                "CHiredis",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "CurfewNode",
+            dependencies: [
+                "CurfewCore", "CurfewRedis",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            resources: [
+                .embedInCode("Store/Lua/prelude.lua")
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "curfew",
+            dependencies: [
+                "CurfewNode",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+            ],
+            path: "Tests/Support", swiftSettings: strict),
+        .testTarget(name: "CurfewCoreTests", dependencies: ["CurfewCore"], swiftSettings: strict),
+        .testTarget(
+            name: "CurfewRedisTests", dependencies: ["CurfewRedis", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "CurfewNodeTests", dependencies: ["CurfewNode", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "ClusterTests", dependencies: ["TestSupport", "curfew"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

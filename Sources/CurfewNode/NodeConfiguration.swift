@@ -1,0 +1,137 @@
+// Every setting of a node, as one tree of values with its defaults, checked as a whole before anything starts.
+// The command line, the environment and the JSON file all end here; `SettingError` is the one line that a wrong one gets.
+
+import CurfewCore
+
+/// What a node is started with.
+package struct NodeConfiguration: Sendable {
+    /// `host:port` of the listener for browsers, devices and gateways.
+    package var listen = ListenAddress(host: "127.0.0.1", port: 8080)
+    /// `host:port` of the listener for backends and operators.
+    package var adminListen = ListenAddress(host: "127.0.0.1", port: 8081)
+    /// Plain HTTP off loopback, because a proxy or mesh in front ends TLS.
+    package var allowsPlaintext = false
+    /// URL of the Redis; see `RedisAddress`.
+    package var redis = "redis://127.0.0.1:6379/0"
+    /// PEM file of the authorities that sign Redis' certificate; `nil`: the system's.
+    package var redisCertificateAuthorities: String?
+    /// Deadline of one Redis call.
+    package var redisTimeout = Duration.seconds(2)
+    /// HS256 secret of at least 32 bytes. Never logged.
+    package var signingSecret = ""
+    /// Must match in every token, exactly.
+    package var issuer = "curfew"
+    package var audience = "curfew"
+    /// Callers of the admin listener.
+    package var apiKeys: [APIKey] = []
+    /// Prefix of every key and channel in Redis, without the colon.
+    package var namespace = "curfew"
+    /// Fixed when a cluster is created.
+    package var partitions = 16
+    /// Δ: no answer comes from a revocation state older than this.
+    package var stalenessBound = Duration.seconds(1)
+    /// How often a node asks Redis what it may have missed; at most a third of Δ.
+    package var pollInterval = Duration.milliseconds(200)
+    /// What a node does past Δ.
+    package var onStale = StalePolicy.refuse
+    /// Threads of the HTTP listeners; `nil`: one a core.
+    package var threads: Int?
+    /// Entries kept in a partition's log.
+    package var logWindow = 100_000
+    package var web = KindSettings(lifetime: .seconds(24 * 3600), tokenLifetime: .seconds(24 * 3600), renewAfter: 0.8)
+    package var remember = KindSettings(
+        lifetime: .seconds(30 * 86400), tokenLifetime: .seconds(24 * 3600), renewAfter: 0.8)
+    package var api = KindSettings(lifetime: .seconds(30 * 86400), tokenLifetime: .seconds(15 * 60), renewAfter: 0.8)
+    package var limits = ListenerLimits()
+
+    package init() {}
+
+    package func settings(of kind: SessionKind) -> KindSettings {
+        switch kind {
+        case .web: web
+        case .remember: remember
+        case .api: api
+        }
+    }
+}
+
+/// An address to listen on. Port 0 lets the system choose.
+package struct ListenAddress: Sendable, Equatable {
+    package var host: String
+    package var port: Int
+
+    package init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Only the loopback addresses themselves: a name may resolve to anything.
+    package var isLoopback: Bool { host == "::1" || host == "localhost" || host.hasPrefix("127.") }
+}
+
+/// `--on-stale`.
+package enum StalePolicy: Sendable, Equatable {
+    /// Past Δ read Redis, else 503.
+    case refuse
+    /// Past Δ serve from memory, marked `stale`, for at most this long.
+    case grace(Duration)
+}
+
+/// Lifetimes of one session kind.
+package struct KindSettings: Sendable, Equatable {
+    /// The session's, from issue or renewal.
+    package var lifetime: Duration
+    /// One token's; never longer than the session's.
+    package var tokenLifetime: Duration
+    /// Fraction of the token's life after which `refresh` is true, 0…1.
+    package var renewAfter: Double
+
+    package init(lifetime: Duration, tokenLifetime: Duration, renewAfter: Double) {
+        self.lifetime = lifetime
+        self.tokenLifetime = tokenLifetime
+        self.renewAfter = renewAfter
+    }
+}
+
+/// What one listener takes before it answers with a refusal.
+package struct ListenerLimits: Sendable, Equatable {
+    package var maximumConnections = 10_000
+    package var maximumBodyBytes = 64 * 1024
+    package var maximumBatchBodyBytes = 8 * 1024 * 1024
+    package var maximumHeadBytes = 16 * 1024
+    package var maximumHeadFields = 100
+    package var headTimeout = Duration.seconds(10)
+    package var idleTimeout = Duration.seconds(75)
+
+    package init() {}
+}
+
+/// A caller of the admin listener: a name, SHA-256 of its key, what it may do.
+package struct APIKey: Sendable, Equatable {
+    package enum Role: String, Sendable, CaseIterable { case read, issue, revoke, admin }
+    package var name: String
+    /// 32 bytes.
+    package var hash: [UInt8]
+    package var roles: Set<Role>
+
+    package init(name: String, hash: [UInt8], roles: Set<Role>) {
+        self.name = name
+        self.hash = hash
+        self.roles = roles
+    }
+}
+
+/// A setting that can't be: one line that names it, its value (secrets masked) and what was expected.
+package struct SettingError: Error, Sendable, Equatable, CustomStringConvertible {
+    package let setting: String
+    package let value: String
+    package let expected: String
+
+    package init(setting: String, value: String, expected: String) {
+        self.setting = setting
+        self.value = value
+        self.expected = expected
+    }
+
+    package var description: String { "\(setting): \(value) is not usable, expected \(expected)" }
+}

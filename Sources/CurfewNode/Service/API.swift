@@ -1,0 +1,265 @@
+// What the HTTP layer asks of a node, as values: one request type and one answer type a verb, and the one error that
+// all verbs share. Nothing here knows HTTP; nothing here holds a secret but the token in an answer to issue.
+
+import CurfewCore
+
+/// A session to be issued. Only `user` has no default.
+package struct IssueRequest: Sendable {
+    package var user: UserID
+    package var device: DeviceID?
+    package var kind = SessionKind.web
+    package var permissions = Permissions.none
+    package var tenant: TenantID?
+    /// The descriptive fields, kept in the record as they came (each bounded by the HTTP layer).
+    package var details = SessionDetails()
+
+    package init(user: UserID) { self.user = user }
+}
+
+/// What a person sees of a session in an inventory; none of it takes part in validation.
+package struct SessionDetails: Sendable, Equatable {
+    /// `device.name` and `device.platform`: at most 128 bytes each.
+    package var deviceName: String?
+    package var devicePlatform: String?
+    /// At most 64 bytes.
+    package var ipAddress: String?
+    /// At most 128 bytes.
+    package var location: String?
+    /// At most 512 bytes.
+    package var userAgent: String?
+    /// RFC 8176 names, at most 16 of 32 bytes.
+    package var authMethods: [String] = []
+    /// A JSON object's text, at most 4 KiB.
+    package var attributesJSON: String?
+
+    package init() {}
+}
+
+/// A session just issued, with its token.
+package struct IssuedSession: Sendable {
+    package var session: SessionID
+    package var user: UserID
+    package var device: DeviceID?
+    package var kind: SessionKind
+    /// Compact JWT, ASCII.
+    package var token: String
+    package var issuedAt: WallTime
+    /// The token's end.
+    package var expiresAt: WallTime
+    /// The session's end, unless renewed.
+    package var sessionExpiresAt: WallTime
+}
+
+/// How an answer to validate may be given.
+package struct ValidateOptions: Sendable {
+    /// `Curfew-At-Least`: answer only from a state that has these events.
+    package var atLeast: [FenceToken] = []
+    /// `Curfew-Consistency: strict`: read Redis, the record must exist.
+    package var isStrict = false
+
+    package init() {}
+}
+
+/// A session that is active, in the words of the `validate` answer.
+package struct ActiveSession: Sendable, Equatable {
+    package var session: SessionID
+    package var user: UserID
+    package var device: DeviceID?
+    package var kind: SessionKind
+    package var permissions: Permissions
+    package var permissionsVersion: UInt64
+    package var issuedAt: WallTime
+    package var expiresAt: WallTime
+    /// Past the renewal point.
+    package var shouldRefresh: Bool
+    /// How old the revocation state behind this answer may be, in ms.
+    package var ageMilliseconds: Int64
+    /// Served past Δ under `--on-stale grace`: the answer carries `"stale":true`.
+    package var isStale: Bool
+}
+
+/// Why a session is not active, or can't be told to be.
+package enum ValidateResult: Sendable {
+    case active(ActiveSession)
+    /// 401.
+    case refused(RefusalReason)
+}
+
+/// The 401 reasons of validate, each with its stable `code`.
+package enum RefusalReason: String, Sendable {
+    case tokenMissing = "token_missing"
+    case tokenMalformed = "token_malformed"
+    case tokenSignatureInvalid = "token_signature_invalid"
+    case tokenExpired = "token_expired"
+    case sessionRevoked = "session_revoked"
+    case sessionNotFound = "session_not_found"
+}
+
+/// What a revoke ends: exactly one target.
+package enum RevokeTarget: Sendable, Equatable {
+    case session(SessionID)
+    /// A token's own session. The token must carry a valid signature; an expired one is fine.
+    case token(String)
+    case user(UserID)
+    case userExcept(UserID, SessionID)
+    case device(UserID, DeviceID)
+    case tenant(TenantID)
+    case everyone
+}
+
+/// How long a change waits before it answers.
+package struct ChangeOptions: Sendable {
+    /// `wait: "cluster"`: until every node enforces it.
+    package var waitsForCluster = false
+    /// `timeoutMs`; without one, as long as the fence can take.
+    package var timeoutMilliseconds: Int64?
+    /// `durability: "replica"`: until a replica has it.
+    package var waitsForReplica = false
+    /// Free text, at most 64 bytes without control characters.
+    package var reason = "admin"
+
+    package init() {}
+}
+
+/// The answer to revoke, and to a change of permissions.
+package struct ChangeAnswer: Sendable {
+    /// Live sessions that it ended; `nil` where they are not counted (tenant, everyone).
+    package var revoked: Int?
+    package var fence: [FenceToken]
+    package var propagation: PropagationState
+    /// Nodes that were waited for, and those of them that had applied it.
+    package var nodes: Int
+    package var acknowledged: Int
+    package var elapsedMilliseconds: Double
+    /// How many replicas took it, where asked.
+    package var replicas: Int?
+    /// Where permissions changed.
+    package var permissionsVersion: UInt64?
+    /// 202 instead of 200.
+    package var isPending: Bool { propagation == .pending || replicas == 0 }
+}
+
+/// How far a change is known to have come.
+package enum PropagationState: String, Sendable {
+    case published, acknowledged, fenced, pending
+}
+
+/// A place in a partition's log that a caller can hand to any node: `<p>-<seq>-<tag>`.
+package struct FenceToken: Hashable, Sendable, CustomStringConvertible {
+    package let partition: Partition
+    package let position: LogPosition
+
+    package init(partition: Partition, position: LogPosition) {
+        self.partition = partition
+        self.position = position
+    }
+
+    package init?(_ text: some StringProtocol) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 3, let index = UInt16(parts[0]), index < 1024, let seq = UInt64(parts[1]),
+            let tag = EventTag(parts[2]), String(index) == parts[0], String(seq) == parts[1]
+        else { return nil }
+        partition = Partition(index)
+        position = LogPosition(seq: seq, tag: tag)
+    }
+
+    package var description: String { "\(partition.index)-\(position.seq)-\(position.tag)" }
+}
+
+/// A session in an inventory, or in full.
+package struct SessionView: Sendable {
+    package var session: SessionID
+    package var user: UserID
+    package var device: DeviceID?
+    package var kind: SessionKind
+    package var permissions: Permissions
+    package var tenant: TenantID?
+    package var details: SessionDetails
+    package var createdAt: WallTime
+    package var lastActiveAt: WallTime
+    package var expiresAt: WallTime
+}
+
+/// One page of a user's sessions, newest activity first.
+package struct SessionPage: Sendable {
+    package var sessions: [SessionView]
+    /// Opaque; `nil` on the last page.
+    package var nextCursor: String?
+}
+
+/// `GET /v1/cluster`.
+package struct ClusterView: Sendable {
+    package struct Node: Sendable {
+        package var id: String
+        /// This node itself.
+        package var isSelf: Bool
+        /// Partitions in which its counter moved within Δ and a margin.
+        package var livePartitions: Int
+        /// Events that it is behind the head, at worst.
+        package var lag: UInt64
+        /// Runs with `--on-stale grace`.
+        package var servesStale: Bool
+    }
+    package struct PartitionView: Sendable {
+        package var partition: Partition
+        package var seq: UInt64
+        package var head: UInt64
+        package var isFresh: Bool
+        /// `nil` when it never was fresh.
+        package var ageMilliseconds: Int64?
+        /// Why it is not fresh, in words.
+        package var detail: String?
+        package var tombstones: Int
+        package var phase: String
+    }
+    package var nodeID: String
+    package var version: String
+    package var nodes: [Node]
+    package var partitions: [PartitionView]
+    package var redisAddress: String
+    package var redisRole: String
+    package var redisVersion: String
+    package var topology: String
+    package var isConnected: Bool
+    /// What this topology can't exclude, in sentences.
+    package var warnings: [String]
+    package var stalenessBoundMilliseconds: Int64
+}
+
+/// `GET /health/ready`: whether every partition is fresh, and if not, which and why.
+package struct Readiness: Sendable {
+    package var isReady: Bool
+    package var detail: String
+}
+
+/// What any verb can fail with. Never carries a token or another user's data.
+package enum ServiceError: Error, Sendable, Equatable {
+    /// 503 `revocation_state_stale`: the freshness can't be proved; `detail` says why.
+    case stale(detail: String)
+    /// 503 `redis_unavailable`: no answer within the deadline; a write's outcome is unknown.
+    case redisUnavailable(detail: String)
+    /// 503 `overloaded`: a bounded queue is full.
+    case overloaded(detail: String)
+    /// 404 `not_found`.
+    case notFound(detail: String)
+    /// 401 or 400 where a token in a body is not one: `token_malformed`, `token_signature_invalid`.
+    case tokenRefused(RefusalReason)
+    /// 400 `value_out_of_range`.
+    case outOfRange(detail: String)
+    /// 400 `malformed_request`.
+    case malformed(detail: String)
+}
+
+/// The verbs that HTTP calls. `SessionService` is the one implementation; the HTTP tests use it on real Redis too.
+/// Signatures (all on `package final class SessionService: Sendable`):
+///
+///     func issue(_ request: IssueRequest) async throws(ServiceError) -> IssuedSession
+///     func validate(token: [UInt8], options: ValidateOptions) async throws(ServiceError) -> ValidateResult
+///     func revoke(_ target: RevokeTarget, options: ChangeOptions) async throws(ServiceError) -> ChangeAnswer
+///     func setPermissions(of: UserID, to: Permissions, options: ChangeOptions) async throws(ServiceError) -> ChangeAnswer
+///     func session(_ id: SessionID) async throws(ServiceError) -> SessionView            // .notFound
+///     func sessions(of: UserID, limit: Int, cursor: String?) async throws(ServiceError) -> SessionPage
+///     func cluster() -> ClusterView
+///     func readiness() -> Readiness
+///     let keyRing: KeyRing, let table: PartitionTable, let clock: NodeClock (boot(), wall())   // for the fast path
+package enum ServiceVerbs {}

@@ -1,0 +1,4 @@
+import ArgumentParser
+import AsyncHTTPClient
+import Configuration
+@main struct M: ParsableCommand { }
