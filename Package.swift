@@ -1,10 +1,10 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let strict: [SwiftSetting] = [
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-]
+let strict: [SwiftSetting] =
+    [.enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility")]
+    // As `make` and CI build it: our own targets, not the dependencies.
+    + (Context.environment["WARNINGS_AS_ERRORS"] == "1" ? [.treatAllWarnings(as: .error)] : [])
 
 let nio = "swift-nio"
 
@@ -48,7 +48,7 @@ let package = Package(
         .target(
             name: "CurfewRedis",
             dependencies: [
-                "CHiredis",
+                "CHiredis", "COpenSSL",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -68,11 +68,16 @@ let package = Package(
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             resources: [
-                .embedInCode("Store/Lua/prelude.lua")
+                .embedInCode("Store/Lua/prelude.lua"), .embedInCode("Store/Lua/open.lua"),
+                .embedInCode("Store/Lua/poll.lua"), .embedInCode("Store/Lua/revoke.lua"),
+                .embedInCode("Store/Lua/permissions.lua"), .embedInCode("Store/Lua/reassert.lua"),
+                .embedInCode("Store/Lua/issue.lua"), .embedInCode("Store/Lua/read.lua"),
+                .embedInCode("Store/Lua/sweep.lua"),
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -82,8 +87,11 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
         .target(

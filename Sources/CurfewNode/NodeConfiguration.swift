@@ -2,6 +2,7 @@
 // The command line, the environment and the JSON file all end here; `SettingError` is the one line that a wrong one gets.
 
 import CurfewCore
+import Logging
 
 /// What a node is started with.
 package struct NodeConfiguration: Sendable {
@@ -43,6 +44,8 @@ package struct NodeConfiguration: Sendable {
         lifetime: .seconds(30 * 86400), tokenLifetime: .seconds(24 * 3600), renewAfter: 0.8)
     package var api = KindSettings(lifetime: .seconds(30 * 86400), tokenLifetime: .seconds(15 * 60), renewAfter: 0.8)
     package var limits = ListenerLimits()
+    /// Least level that is logged.
+    package var logLevel = Logger.Level.info
 
     package init() {}
 
@@ -133,5 +136,5 @@ package struct SettingError: Error, Sendable, Equatable, CustomStringConvertible
         self.expected = expected
     }
 
-    package var description: String { "\(setting): \(value) is not usable, expected \(expected)" }
+    package var description: String { "\(setting): \(value), expected \(expected)" }
 }

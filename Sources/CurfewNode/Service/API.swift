@@ -250,16 +250,3 @@ package enum ServiceError: Error, Sendable, Equatable {
     case malformed(detail: String)
 }
 
-/// The verbs that HTTP calls. `SessionService` is the one implementation; the HTTP tests use it on real Redis too.
-/// Signatures (all on `package final class SessionService: Sendable`):
-///
-///     func issue(_ request: IssueRequest) async throws(ServiceError) -> IssuedSession
-///     func validate(token: [UInt8], options: ValidateOptions) async throws(ServiceError) -> ValidateResult
-///     func revoke(_ target: RevokeTarget, options: ChangeOptions) async throws(ServiceError) -> ChangeAnswer
-///     func setPermissions(of: UserID, to: Permissions, options: ChangeOptions) async throws(ServiceError) -> ChangeAnswer
-///     func session(_ id: SessionID) async throws(ServiceError) -> SessionView            // .notFound
-///     func sessions(of: UserID, limit: Int, cursor: String?) async throws(ServiceError) -> SessionPage
-///     func cluster() -> ClusterView
-///     func readiness() -> Readiness
-///     let keyRing: KeyRing, let table: PartitionTable, let clock: NodeClock (boot(), wall())   // for the fast path
-package enum ServiceVerbs {}

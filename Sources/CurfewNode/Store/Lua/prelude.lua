@@ -1,1 +1,125 @@
--- x
+-- What every script begins with: the envelope of arguments, the log, stamps, and joins into the replicated state.
+-- Numbers that can pass 2^31 are written with %.0f: Lua's tostring would round them.
+--
+-- ARGV[1..8], the envelope:
+--   1 node id       2 mark: highest stamp the node knows (µs)   3 longest token lifetime it signs with (s)
+--   4 fresh tag     5 fresh incarnation (used only where there is no log)
+--   6 the incarnation that the node follows ('' before its first)
+--   7 channel of the partition's events       8 log window (entries)
+-- KEYS[1] head, KEYS[2] log, KEYS[3] revoked, KEYS[4] values, KEYS[5] nodes, in every script.
+
+local ENVELOPE = 8
+local MAXIMUM_SESSIONS_PER_EVENT = 256
+-- Leeway (10 s) and twice the skew bound (60 s), rounded up: how long a tombstone outlives the last token.
+local TOMBSTONE_SLACK_SECONDS = 90
+local SKEW_MICROSECONDS = 30 * 1000000
+
+local head_key, log_key, revoked_key, values_key, nodes_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local node, fresh_tag, channel, window = ARGV[1], ARGV[4], ARGV[7], ARGV[8]
+
+local time = redis.call('TIME')
+local now_seconds = tonumber(time[1])
+local now_microseconds = now_seconds * 1000000 + tonumber(time[2])
+
+local function integer(number) return string.format('%.0f', number) end
+
+-- The head as a table, created with its first event where there is no log (first use, or Redis lost its data).
+local function open_head()
+  local seq, tag, inc, mark, ttl = unpack(redis.call('HMGET', head_key, 'seq', 'tag', 'inc', 'mark', 'ttl'))
+  local head = { seq = tonumber(seq), tag = tag, inc = inc, mark = tonumber(mark or '0'), ttl = tonumber(ttl or '0') }
+  if not seq then
+    head.seq, head.tag, head.inc, head.is_new = 1, string.sub(redis.sha1hex(fresh_tag .. 'first'), 1, 16), ARGV[5], true
+    redis.call('DEL', log_key)
+    redis.call('HSET', head_key, 'seq', '1', 'tag', head.tag, 'inc', head.inc)
+    redis.call('XADD', log_key, '1-0', 'e',
+      table.concat({ '1', head.tag, '0000000000000000', '-', '0', 'created', 'nothing' }, '\t'))
+  end
+  local node_mark, node_ttl = tonumber(ARGV[2]), tonumber(ARGV[3])
+  if node_mark > head.mark then
+    head.mark = node_mark
+    redis.call('HSET', head_key, 'mark', integer(node_mark))
+  end
+  if node_ttl > head.ttl then
+    head.ttl = node_ttl
+    redis.call('HSET', head_key, 'ttl', integer(node_ttl))
+  end
+  return head
+end
+
+-- A new stamp: above every stamp ever given here, whatever the clock says.
+local function next_stamp(head)
+  local stamp = math.max(now_microseconds, head.mark + 1)
+  head.mark = stamp
+  redis.call('HSET', head_key, 'mark', integer(stamp))
+  return stamp
+end
+
+-- A stamp for a cutoff. In a term's first moments not every node's stamps may have arrived, so it is raised by the
+-- skew bound: when the node says so, or when this is not the incarnation that the node follows.
+local function next_cutoff(head, is_term_young)
+  if is_term_young or head.inc ~= ARGV[6] then head.mark = math.max(head.mark, now_microseconds) + SKEW_MICROSECONDS end
+  return next_stamp(head)
+end
+
+local function until_seconds(head) return now_seconds + head.ttl + TOMBSTONE_SLACK_SECONDS end
+
+-- Appends one event and publishes it. Returns its text.
+local function append(head, asker, keep_until, reason, kind, arguments)
+  local previous = head.tag
+  head.seq = head.seq + 1
+  head.events = (head.events or 0) + 1
+  head.tag = head.events == 1 and fresh_tag or string.sub(redis.sha1hex(fresh_tag .. head.events), 1, 16)
+  local fields = { integer(head.seq), head.tag, previous, asker, integer(keep_until), reason, kind }
+  for _, argument in ipairs(arguments) do fields[#fields + 1] = argument end
+  local text = table.concat(fields, '\t')
+  redis.call('HSET', head_key, 'seq', integer(head.seq), 'tag', head.tag)
+  redis.call('XADD', log_key, 'MAXLEN', '~', window, integer(head.seq) .. '-0', 'e', text)
+  redis.call('PUBLISH', channel, text)
+  return text
+end
+
+-- Appends the end of these sessions, in as many events as it takes.
+local function append_sessions(head, asker, keep_until, reason, sessions, texts)
+  for first = 1, #sessions, MAXIMUM_SESSIONS_PER_EVENT do
+    local chunk = {}
+    for i = first, math.min(first + MAXIMUM_SESSIONS_PER_EVENT - 1, #sessions) do chunk[#chunk + 1] = sessions[i] end
+    texts[#texts + 1] = append(head, asker, keep_until, reason, 'sessions', chunk)
+  end
+end
+
+-- Joins a tombstone. True where there was none.
+local function join_session(session, keep_until)
+  local member = 's:' .. session
+  local known = redis.call('ZSCORE', revoked_key, member)
+  redis.call('ZADD', revoked_key, 'GT', integer(keep_until), member)
+  return not known
+end
+
+-- Joins a cutoff or a permission change; `value` begins with its stamp. True where the stamp is the highest yet.
+local function join_value(member, keep_until, value)
+  local known = redis.call('HGET', values_key, member)
+  local known_stamp = known and tonumber(string.match(known, '^%d+')) or -1
+  redis.call('ZADD', revoked_key, 'GT', integer(keep_until), member)
+  if tonumber(string.match(value, '^%d+')) <= known_stamp then return false end
+  redis.call('HSET', values_key, member, value)
+  return true
+end
+
+-- Counts the node up in `nodes`. Its applied event is noted where it is on this chain, else what was noted stays.
+local function count_up(applied_seq, applied_tag, flag)
+  local known = redis.call('HGET', nodes_key, node)
+  local count, seq, tag = 0, '0', '0000000000000000'
+  if known then
+    local known_count
+    known_count, seq, tag = string.match(known, '^(%d+):(%d+):(%x+):')
+    count = tonumber(known_count)
+  end
+  if applied_seq then seq, tag = applied_seq, applied_tag end
+  redis.call('HSET', nodes_key, node, integer(count + 1) .. ':' .. seq .. ':' .. tag .. ':' .. flag)
+end
+
+-- What a change answers: the node applies the events from it like any others.
+local function change_reply(head, previous, stamp, revoked, texts, sessions)
+  return { head.inc, previous, integer(head.seq), head.tag, stamp and integer(stamp) or '0', revoked, texts, sessions,
+    redis.call('HGETALL', nodes_key), integer(head.ttl) }
+end

@@ -1,0 +1,144 @@
+// One partition's feed as a value: events in, one action out. It holds the pointer `applied` (never the content, which
+// its driver applies whenever it hears it) and the one number that validation asks for, `freshAsOf`.
+//
+// Invariants: `applied` moves only along Redis' chain (I4); `freshAsOf` is the sending time of a poll that Redis
+// answered with `same` and whose head was applied, sent after the newcomer's wait of its term (I1, I2).
+// Phases and what may follow: PartitionFeed+Following.swift has the rows of `following`.
+
+public struct PartitionFeed: Sendable {
+    public let bounds: FeedBounds
+    public internal(set) var phase = FeedPhase.disconnected
+    /// The term whose chain is followed, or was last.
+    public internal(set) var term: Term?
+    /// The state behind an answer is at least as new as this moment.
+    public internal(set) var freshAsOf = BootTime.distantPast
+    /// Polls sent before this moment make nobody fresh: in a new term everyone is a newcomer.
+    public internal(set) var newcomerUntil = BootTime.distantPast
+    /// When the first poll of this chain on this connection was answered; the fence's trust in membership counts from it.
+    public internal(set) var watchedSince: BootTime?
+    /// The last poll that was caught up with, whether or not it made this node fresh.
+    public internal(set) var confirmedAsOf = BootTime.distantPast
+    /// The last event in Redis' log, as the last poll said.
+    public internal(set) var head: LogPosition?
+    /// Who else polls this partition.
+    public internal(set) var membership = Membership()
+    /// The highest stamp given or seen.
+    public private(set) var mark = Stamp.zero
+    /// Redis' clock and this node's differ by more than the skew bound: nothing is fresh.
+    public var isClockSkewed = false
+
+    var reign: Reign?
+    var history: TagHistory?
+    /// The poll whose head is being caught up with.
+    var catchingUp: PollReply?
+    /// Events heard that did not chain: re-asserted if a later poll finds that the log lacks them.
+    var strays: [Event] = []
+    private var pendingHead: (head: LogPosition, incarnation: String, readAt: BootTime)?
+
+    /// More strays than this and the snapshot is read again instead.
+    static let maximumStrays = 64
+
+    public init(bounds: FeedBounds) { self.bounds = bounds }
+
+    /// The last applied event; `nil` before the first snapshot.
+    public var applied: LogPosition? { history?.newest }
+
+    /// Whether an answer may come from memory at this moment.
+    public func isFresh(at now: BootTime) -> Bool {
+        now - freshAsOf <= bounds.staleness && !isClockSkewed
+    }
+
+    /// Whether a read of Redis sent at this moment may stand in for freshness. In a newcomer's wait it may not: it is
+    /// Redis that may have forgotten.
+    public func canReadThrough(at now: BootTime) -> Bool {
+        phase == .following && now >= newcomerUntil && !isClockSkewed
+    }
+
+    /// Whether this very event was applied, as far as the history reaches back.
+    public func hasApplied(_ position: LogPosition) -> Bool { history?.contains(position) ?? false }
+
+    /// Raises the mark.
+    public mutating func see(_ stamp: Stamp) { mark = max(mark, stamp) }
+
+    public mutating func handle(_ event: FeedEvent) -> FeedAction {
+        switch event {
+        case .connected(let reign): connected(reign)
+        case .disconnected: disconnected()
+        case .heard(let event): heard(event)
+        case .snapshotLoaded(let head, let incarnation, let readAt, let lacked):
+            snapshotLoaded((head, incarnation, readAt), lacked: lacked)
+        case .reasserted: reasserted()
+        case .polled(let reply): polled(reply)
+        case .logRead(let links): logRead(links)
+        }
+    }
+
+    private mutating func connected(_ reign: Reign) -> FeedAction {
+        stopWatching()
+        self.reign = reign
+        if let term, term.reign == reign, history != nil {
+            phase = .following
+            return .poll
+        }
+        phase = .loading
+        return .loadSnapshot
+    }
+
+    private mutating func disconnected() -> FeedAction {
+        stopWatching()
+        phase = .disconnected
+        return .none
+    }
+
+    private mutating func snapshotLoaded(
+        _ snapshot: (head: LogPosition, incarnation: String, readAt: BootTime), lacked: Bool
+    ) -> FeedAction {
+        switch phase {
+        case .disconnected, .reasserting, .following: return .none
+        case .loading:
+            pendingHead = snapshot
+            guard lacked else { return adopt() }
+            phase = .reasserting
+            return .reassert
+        }
+    }
+
+    private mutating func reasserted() -> FeedAction {
+        switch phase {
+        case .disconnected, .loading, .following: return .none
+        case .reasserting: return adopt()
+        }
+    }
+
+    /// Takes over the chain whose head the snapshot read first.
+    private mutating func adopt() -> FeedAction {
+        guard let pendingHead, let reign else { preconditionFailure("a snapshot is adopted after it was loaded") }
+        let term = Term(reign: reign, incarnation: pendingHead.incarnation)
+        if term != self.term {
+            // 1. A revoke was fenced by waiting node B out. 2. Redis loses it. 3. B polls the new primary and finds
+            // everything `same`. Without this wait B would serve what the fence had promised to be dead; with it, every
+            // living node that heard the revoke has re-asserted it by then, or is stale itself.
+            newcomerUntil = pendingHead.readAt + bounds.patience
+        }
+        self.term = term
+        history = TagHistory(startingAt: pendingHead.head)
+        self.pendingHead = nil
+        strays = []
+        stopWatching()
+        phase = .following
+        return .poll
+    }
+
+    /// The chain, the connection or the term changed: membership is learned anew.
+    mutating func stopWatching() {
+        watchedSince = nil
+        membership = Membership()
+        catchingUp = nil
+    }
+
+    mutating func loadAgain() -> FeedAction {
+        stopWatching()
+        phase = .loading
+        return .loadSnapshot
+    }
+}

@@ -1,0 +1,163 @@
+// What one partition knows of revocations and permission changes. Join-only: sessions are added, cutoffs and
+// permission stamps rise, and what is past its deadline is forgotten. So changes may come twice, late or in any order,
+// and the same changes always give the same state (invariants I3 and I5 rest on it).
+
+/// A user's current permissions and when they were given.
+public struct PermissionsChange: Hashable, Comparable, Sendable {
+    /// All of them, not a difference.
+    public let permissions: Permissions
+    /// Tokens with a smaller stamp carry outdated ones.
+    public let stamp: Stamp
+
+    /// These permissions as of `stamp`.
+    public init(permissions: Permissions, stamp: Stamp) {
+        self.permissions = permissions
+        self.stamp = stamp
+    }
+
+    /// By stamp. Stamps are unique, but were they not, every node would still choose the same change.
+    public static func < (left: PermissionsChange, right: PermissionsChange) -> Bool {
+        left.stamp == right.stamp
+            ? left.permissions.json.lexicographicallyPrecedes(right.permissions.json) : left.stamp < right.stamp
+    }
+}
+
+/// How a token stands with a partition's state.
+public enum Standing: Equatable, Sendable {
+    /// Nothing that is known here revokes it. Permissions that changed after its stamp come along.
+    case live(PermissionsChange?)
+    /// Its session, user, tenant or everyone was revoked.
+    case revoked
+}
+
+/// One entry of the replicated state, as Redis holds it: one subject, and when it may be forgotten.
+public struct ReplicatedEntry: Hashable, Sendable {
+    /// About one session, user or tenant, or about everyone.
+    public let change: Change
+    /// When it may be forgotten.
+    public let until: WallTime
+
+    /// The entry.
+    public init(change: Change, until: WallTime) {
+        self.change = change
+        self.until = until
+    }
+}
+
+/// The replicated state of one partition. A value without a lock: `PartitionTable` has it.
+public struct RevocationState: Sendable {
+    /// Whose state this is.
+    public let partition: Partition
+
+    private var sessions = RevocationSet()
+    private var users = SubjectTable<Stamp>()
+    private var tenants = SubjectTable<Stamp>()
+    private var permissions = SubjectTable<PermissionsChange>()
+    private var everyone: (cutoff: Stamp, until: WallTime)?
+
+    /// Nothing is revoked.
+    public init(partition: Partition) { self.partition = partition }
+
+    /// How many sessions are revoked one by one.
+    public var sessionCount: Int { sessions.count }
+    /// How many cutoffs and permission changes there are.
+    public var subjectCount: Int { users.count + tenants.count + permissions.count + (everyone == nil ? 0 : 1) }
+    /// What the revoked sessions take.
+    public var sessionMemoryBytes: Int { sessions.memoryBytes }
+
+    /// Joins a change of this partition, to be kept at least until `until`. Returns whether anything rose: `false`
+    /// means that the state had all of it, and as long.
+    @discardableResult
+    public mutating func apply(_ change: Change, until: WallTime, partition: Partition) -> Bool {
+        precondition(partition == self.partition, "a change belongs to the partition that logged it")
+        switch change {
+        case .sessions(let ids):
+            return ids.reduce(false) { revoke($1, until: until) || $0 }
+        case .user(let user, let cutoff):
+            return users.join(user.text, cutoff, until: until)
+        case .tenant(let tenant, let cutoff):
+            return tenants.join(tenant.text, cutoff, until: until)
+        case .everyone(let cutoff):
+            guard let known = everyone else {
+                everyone = (cutoff, until)
+                return true
+            }
+            everyone = (max(known.cutoff, cutoff), max(known.until, until))
+            return cutoff > known.cutoff || until > known.until
+        case .permissions(let user, let permissions, let stamp):
+            let change = PermissionsChange(permissions: permissions, stamp: stamp)
+            return self.permissions.join(user.text, change, until: until)
+        case .nothing:
+            return false
+        }
+    }
+
+    /// How a token stands that names this session, user and tenant (their own bytes, without JSON's escapes) and has
+    /// this stamp. Allocates nothing.
+    public func standing(
+        session: SessionID, user: UnsafeRawBufferPointer, tenant: UnsafeRawBufferPointer?, stamp: Stamp
+    ) -> Standing {
+        if sessions.contains(high: session.high, low: session.low) { return .revoked }
+        if let everyone, stamp < everyone.cutoff { return .revoked }
+        if let cutoff = users.value(of: user), stamp < cutoff { return .revoked }
+        if let tenant, let cutoff = tenants.value(of: tenant), stamp < cutoff { return .revoked }
+        guard let change = permissions.value(of: user), stamp < change.stamp else { return .live(nil) }
+        return .live(change)
+    }
+
+    /// The user's permissions, if they changed after `stamp` as far as is known here.
+    public func permissionsChange(of user: UserID, after stamp: Stamp) -> PermissionsChange? {
+        var text = user.text
+        guard let change = text.withUTF8({ permissions.value(of: UnsafeRawBufferPointer($0)) }) else { return nil }
+        return stamp < change.stamp ? change : nil
+    }
+
+    /// Whether this very session was revoked.
+    public func isRevoked(_ session: SessionID) -> Bool { sessions.contains(high: session.high, low: session.low) }
+
+    /// Forgets what may be forgotten by `now`, examining at most about `budget` slots and as many subjects of each
+    /// kind. Returns how many entries went.
+    @discardableResult
+    public mutating func expire(now: WallTime, budget: Int) -> Int {
+        var removed = sessions.expire(now: now, budget: budget)
+        removed += users.expire(now: now, budget: budget)
+        removed += tenants.expire(now: now, budget: budget)
+        removed += permissions.expire(now: now, budget: budget)
+        if let known = everyone, known.until <= now {
+            everyone = nil
+            removed += 1
+        }
+        return removed
+    }
+
+    /// All entries, one subject each, for re-assertion.
+    public func entries() -> [ReplicatedEntry] {
+        var entries: [ReplicatedEntry] = []
+        entries.reserveCapacity(sessionCount + subjectCount)
+        sessions.forEach { high, low, until in
+            let id = SessionID(partition: partition, high: high, low: low)
+            entries.append(ReplicatedEntry(change: .sessions([id]), until: until))
+        }
+        users.forEach { text, cutoff, until in
+            if let user = UserID(text) { entries.append(ReplicatedEntry(change: .user(user, cutoff), until: until)) }
+        }
+        tenants.forEach { text, cutoff, until in
+            guard let tenant = TenantID(text) else { return }
+            entries.append(ReplicatedEntry(change: .tenant(tenant, cutoff), until: until))
+        }
+        permissions.forEach { text, change, until in
+            guard let user = UserID(text) else { return }
+            let change = Change.permissions(user, change.permissions, change.stamp)
+            entries.append(ReplicatedEntry(change: change, until: until))
+        }
+        if let everyone { entries.append(ReplicatedEntry(change: .everyone(everyone.cutoff), until: everyone.until)) }
+        return entries
+    }
+
+    private mutating func revoke(_ session: SessionID, until: WallTime) -> Bool {
+        let known = sessions.until(high: session.high, low: session.low)
+        guard known.map({ $0 < until }) ?? true else { return false }
+        sessions.insert(high: session.high, low: session.low, until: until)
+        return true
+    }
+}

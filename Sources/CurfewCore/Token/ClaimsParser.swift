@@ -1,0 +1,166 @@
+// From a payload's bytes to a `ClaimsView`, in one pass. Demands every claim that Curfew writes, in the one form that
+// it writes, but takes the members in any order, with spaces and with escapes, as other JWT libraries write them.
+// Unknown members are stepped over; nothing may come twice.
+
+/// What a key ring's memory is used for while one token is judged.
+enum Scratch {
+    /// The longest token (2-api: more is refused).
+    static let maximumTokenBytes = 4096
+    /// The decoded payload, a NUL and slack behind it.
+    static let payloadBytes = maximumTokenBytes * 3 / 4 + 16
+    /// Ids without their escapes: sub, did, ten.
+    static let plainBytes = 3 * IdentifierRule.maximumBytes
+    /// The two codes that are compared.
+    static let signatureStart = payloadBytes + plainBytes
+    static let codeStart = signatureStart + MACKey.byteCount + 16
+    static let byteCount = codeStart + MACKey.byteCount
+}
+
+/// The claims that have a name here; the raw value is the name and its closing quote as a little-endian word.
+private enum ClaimName: UInt32 {
+    case issuer = 0x2273_7369  // iss
+    case audience = 0x2264_7561  // aud
+    case subject = 0x2262_7573  // sub
+    case session = 0x2264_6973  // sid
+    case issuedAt = 0x2274_6169  // iat
+    case expiresAt = 0x2270_7865  // exp
+    case notBefore = 0x2266_626e  // nbf
+    case kind = 0x2264_6e6b  // knd
+    case stamp = 0x2270_7473  // stp
+    case device = 0x2264_6964  // did
+    case tenant = 0x226e_6574  // ten
+    case permissions = 0x226d_7270  // prm
+    case permissionsVersion = 0x2276_7270  // prv
+}
+
+struct ClaimsParser {
+    private let scratch: UnsafeMutableRawPointer
+    private var plainEnd = Scratch.payloadBytes
+
+    private var issuer: JSONCursor.Text?
+    private var audience: JSONCursor.Text?
+    private var subject: JSONCursor.Text?
+    private var session: SessionID?
+    private var issuedAt: UInt64?
+    private var expiresAt: UInt64?
+    private var notBefore: UInt64?
+    private var kind: SessionKind?
+    private var stamp: UInt64?
+    private var device: JSONCursor.Text?
+    private var tenant: JSONCursor.Text?
+    private var permissions: ByteRange?
+    private var permissionsVersion: UInt64?
+
+    /// Reads the `count` bytes at the start of `scratch`. `nil` where they are not the claims of a token of this
+    /// issuer for this audience.
+    static func parse(
+        _ scratch: UnsafeMutableRawPointer, count: Int, issuer: [UInt8], audience: [UInt8]
+    ) -> ClaimsView? {
+        let payload = UnsafeRawBufferPointer(start: scratch, count: count)
+        guard UTF8Check.isValid(payload) else { return nil }
+        scratch.storeBytes(of: 0, toByteOffset: count, as: UInt8.self)
+        var parser = ClaimsParser(scratch: scratch)
+        var cursor = JSONCursor(scratch)
+        guard cursor.readObject({ parser.read($1, from: &$0) }), cursor.at == count else { return nil }
+        return parser.view(issuer: issuer, audience: audience)
+    }
+
+    private init(scratch: UnsafeMutableRawPointer) { self.scratch = scratch }
+
+    @inline(__always)
+    private mutating func read(_ name: JSONCursor.Text, from cursor: inout JSONCursor) -> MemberOutcome {
+        switch ClaimName(rawValue: cursor.word(name)) {
+        case .issuer: set(&issuer, cursor.string())
+        case .audience: set(&audience, cursor.string())
+        case .subject: set(&subject, cursor.string())
+        case .session: set(&session, cursor.string().flatMap { SessionID(utf8: bytes($0.range)) })
+        case .issuedAt: set(&issuedAt, cursor.integer())
+        case .expiresAt: set(&expiresAt, cursor.integer())
+        case .notBefore: set(&notBefore, cursor.integer())
+        case .kind: set(&kind, cursor.string().flatMap { SessionKind($0, in: cursor) })
+        case .stamp: set(&stamp, cursor.integer())
+        case .device: set(&device, cursor.string())
+        case .tenant: set(&tenant, cursor.string())
+        case .permissions: set(&permissions, cursor.permissions().map(ByteRange.init))
+        case .permissionsVersion: set(&permissionsVersion, cursor.integer())
+        case nil: .unknown
+        }
+    }
+
+    /// Refuses what was not there, and what came before.
+    @inline(__always)
+    private func set<Value>(_ slot: inout Value?, _ value: Value?) -> MemberOutcome {
+        guard slot == nil, let value else { return .refused }
+        slot = value
+        return .read
+    }
+
+    private func bytes(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: scratch + range.lowerBound, count: range.count)
+    }
+
+    private mutating func view(issuer: [UInt8], audience: [UInt8]) -> ClaimsView? {
+        guard let issuerText = self.issuer, let audienceText = self.audience, let subject, let session, let issuedAt,
+            let expiresAt, let kind, let stamp, let permissions, let permissionsVersion,
+            says(issuerText, issuer), says(audienceText, audience), let user = plain(subject)
+        else { return nil }
+        var (plainDevice, plainTenant) = (ByteRange.none, ByteRange.none)
+        if let device {
+            guard let plain = plain(device) else { return nil }
+            plainDevice = plain
+        }
+        if let tenant {
+            guard let plain = plain(tenant) else { return nil }
+            plainTenant = plain
+        }
+        return ClaimsView(
+            session: session, kind: kind, stamp: Stamp(stamp), issuedAt: WallTime(seconds: Int64(issuedAt)),
+            expiresAt: WallTime(seconds: Int64(expiresAt)), notBefore: WallTime(seconds: Int64(notBefore ?? 0)),
+            permissionsVersion: permissionsVersion,
+            places: Places(
+                subject: ByteRange(subject.range), user: user, device: device.map { ByteRange($0.range) } ?? .none,
+                plainDevice: plainDevice, tenant: plainTenant, permissions: permissions))
+    }
+
+    /// Whether the text stands for exactly these bytes. An escaped one is unescaped where it stands: nobody reads it
+    /// again.
+    private func says(_ text: JSONCursor.Text, _ expected: [UInt8]) -> Bool {
+        let count =
+            text.hasEscapes
+            ? JSONCursor(scratch).unescape(text, into: scratch + text.start) : text.count
+        return bytes(text.start..<(text.start + count)).equals(expected)
+    }
+
+    /// Where an id's own bytes are: in the text itself if it has no escapes, else behind the payload. `nil` for what
+    /// is no id.
+    private mutating func plain(_ text: JSONCursor.Text) -> ByteRange? {
+        guard text.hasEscapes else {
+            return IdentifierRule.accepts(bytes(text.range)) ? ByteRange(text.range) : nil
+        }
+        // Six bytes of text to one of the id at most.
+        guard text.count <= 6 * IdentifierRule.maximumBytes else { return nil }
+        return withUnsafeTemporaryAllocation(byteCount: text.count, alignment: 1) { room -> ByteRange? in
+            guard let start = room.baseAddress else { return nil }
+            let count = JSONCursor(scratch).unescape(text, into: start)
+            let plain = UnsafeRawBufferPointer(start: start, count: count)
+            guard IdentifierRule.accepts(plain) else { return nil }
+            defer { plainEnd += count }
+            (scratch + plainEnd).copyMemory(from: start, byteCount: count)
+            return ByteRange(plainEnd..<(plainEnd + count))
+        }
+    }
+}
+
+extension SessionKind {
+    fileprivate init?(_ text: JSONCursor.Text, in cursor: JSONCursor) {
+        if cursor.equals(text, "web") {
+            self = .web
+        } else if cursor.equals(text, "remember") {
+            self = .remember
+        } else if cursor.equals(text, "api") {
+            self = .api
+        } else {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,124 @@
+// The keys of a cluster and the issuer and audience that its tokens name: what it takes to sign a token and to read
+// one. Rotating keys means a ring with both the old and the new one; either verifies, one signs.
+
+/// Why a token can't be made.
+public enum TokenEncodingError: Error, Equatable, Sendable {
+    /// It would have so many bytes, more than the 4,096 that verify takes.
+    case tooLarge(bytes: Int)
+    /// Issuer or audience are not the ring's.
+    case foreign
+    /// A time before 1970, or a number above 2^63 − 1.
+    case outOfRange
+}
+
+/// Signing and verifying keys, immutable.
+public struct KeyRing: Sendable {
+    /// The most bytes a token can have.
+    public static let maximumTokenBytes = Scratch.maximumTokenBytes
+    /// The memory that `verdict` needs for one token.
+    public static let scratchBytes = Scratch.byteCount
+    /// The most keys that a ring can have.
+    public static let maximumKeys = 32
+
+    /// `iss` of every token.
+    public let issuer: String
+    /// `aud` of every token.
+    public let audience: String
+    /// The signing key first.
+    let keys: [SigningKey]
+    let issuerBytes: [UInt8]
+    let audienceBytes: [UInt8]
+
+    /// `signing` signs, it and `verifying` verify. `nil` where two keys have one id, where there are more than 32, or
+    /// where issuer or audience are not 1–128 bytes without control characters.
+    public init?(signing: SigningKey, verifying: [SigningKey] = [], issuer: String, audience: String) {
+        keys = [signing] + verifying
+        guard keys.count <= Self.maximumKeys, Set(keys.map(\.id)).count == keys.count,
+            IdentifierRule.accepts(issuer), IdentifierRule.accepts(audience)
+        else { return nil }
+        self.issuer = issuer
+        self.audience = audience
+        issuerBytes = Array(issuer.utf8)
+        audienceBytes = Array(audience.utf8)
+    }
+
+    /// The ids of all keys, the signing one first.
+    public var keyIDs: [String] { keys.map(\.id) }
+
+    /// Signs `claims`: a compact JWT (RFC 7519) in ASCII. Refuses what verify would refuse.
+    public func encode(_ claims: Claims) throws(TokenEncodingError) -> [UInt8] {
+        guard claims.issuer.utf8.elementsEqual(issuerBytes), claims.audience.utf8.elementsEqual(audienceBytes)
+        else { throw .foreign }
+        let largest = UInt64(Int64.max)
+        guard claims.issuedAt.seconds >= 0, claims.expiresAt.seconds >= 0, claims.stamp.microseconds <= largest,
+            claims.permissionsVersion <= largest
+        else { throw .outOfRange }
+        let key = keys[0]
+        let payload = claims.json
+        let bytes = key.headerSegment.count + Base64URL.encodedCount(payload.count) + 1
+            + Base64URL.encodedCount(MACKey.byteCount)
+        guard bytes <= Self.maximumTokenBytes else { throw .tooLarge(bytes: bytes) }
+        var token = key.headerSegment
+        token.reserveCapacity(bytes)
+        Base64URL.encode(payload, to: &token)
+        let code = key.mac.code(for: token)
+        token.append(UInt8(ascii: "."))
+        Base64URL.encode(code, to: &token)
+        assert(token.count == bytes)
+        return token
+    }
+
+    /// Reads a token at leisure: signature and claims are checked, expiry and revocation are not. Throws `malformed`
+    /// or `signatureInvalid`.
+    public func decode(_ token: [UInt8]) throws(TokenRefusal) -> Claims {
+        var scratch = [UInt8](repeating: 0, count: Self.scratchBytes)
+        let result: Result<Claims, TokenRefusal> = scratch.withUnsafeMutableBytes { scratch in
+            token.withUnsafeBytes { token in
+                do throws(TokenRefusal) {
+                    let view = try verify(token, scratch: scratch)
+                    guard let claims = Claims(view, UnsafeRawBufferPointer(scratch), ring: self)
+                    else { return .failure(.malformed) }
+                    return .success(claims)
+                } catch {
+                    return .failure(error)
+                }
+            }
+        }
+        return try result.get()
+    }
+}
+
+extension Claims {
+    /// The payload, members in a fixed order.
+    fileprivate var json: [UInt8] {
+        var text = "{\"iss\":\(quoted(issuer)),\"aud\":\(quoted(audience)),\"sub\":\(quoted(user.text))"
+        text += ",\"sid\":\"\(session)\",\"iat\":\(issuedAt.seconds),\"exp\":\(expiresAt.seconds)"
+        text += ",\"knd\":\"\(kind.rawValue)\",\"stp\":\(stamp.microseconds)"
+        if let device { text += ",\"did\":\(quoted(device.text))" }
+        if let tenant { text += ",\"ten\":\(quoted(tenant.text))" }
+        text += ",\"prm\":"
+        return Array(text.utf8) + permissions.json + Array(",\"prv\":\(permissionsVersion)}".utf8)
+    }
+
+    /// Ids have no control characters: two characters need an escape.
+    private func quoted(_ text: String) -> String {
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            if scalar == "\"" || scalar == "\\" { quoted.unicodeScalars.append("\\") }
+            quoted.unicodeScalars.append(scalar)
+        }
+        return quoted + "\""
+    }
+
+    fileprivate init?(_ view: ClaimsView, _ bytes: UnsafeRawBufferPointer, ring: KeyRing) {
+        func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+        let array = text(view.permissions).dropFirst(2).dropLast(2)
+        let names = array.isEmpty ? [] : array.split(separator: "\",\"").map(String.init)
+        guard let user = UserID(text(view.user)), let permissions = Permissions(names) else { return nil }
+        self.init(
+            issuer: ring.issuer, audience: ring.audience, user: user, session: view.session, issuedAt: view.issuedAt,
+            expiresAt: view.expiresAt, kind: view.kind, stamp: view.stamp,
+            device: view.plainDevice.flatMap { DeviceID(text($0)) }, tenant: view.tenant.flatMap { TenantID(text($0)) },
+            permissions: permissions, permissionsVersion: view.permissionsVersion)
+    }
+}

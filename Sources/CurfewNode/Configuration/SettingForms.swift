@@ -1,0 +1,39 @@
+// The forms that settings come in, each with the words for what it expects.
+
+extension Setting {
+    static func address(_ text: String) throws(Expectation) -> ListenAddress {
+        guard let address = ListenAddress(setting: text) else {
+            throw Expectation("host:port such as 127.0.0.1:8080 or [::1]:8080")
+        }
+        return address
+    }
+
+    static func duration(_ text: String) throws(Expectation) -> Duration {
+        guard let duration = Duration(setting: text) else {
+            throw Expectation("a duration such as 500ms, 30s, 15m, 24h or 30d")
+        }
+        return duration
+    }
+
+    static func flag(_ text: String) throws(Expectation) -> Bool {
+        guard let value = Bool(text) else { throw Expectation("true or false") }
+        return value
+    }
+
+    static func integer(_ text: String, _ expected: String) throws(Expectation) -> Int {
+        guard let value = Int(text) else { throw Expectation(expected) }
+        return value
+    }
+
+    static func nonEmpty(_ text: String, _ expected: String) throws(Expectation) -> String {
+        guard !text.isEmpty else { throw Expectation(expected) }
+        return text
+    }
+
+    static func stalePolicy(_ text: String) throws(Expectation) -> StalePolicy {
+        if text == "refuse" { return .refuse }
+        guard text.hasPrefix("grace:"), let grace = Duration(setting: text.dropFirst("grace:".count)), grace > .zero
+        else { throw Expectation("refuse, or grace: and a duration, such as grace:30s") }
+        return .grace(grace)
+    }
+}

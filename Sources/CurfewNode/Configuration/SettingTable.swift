@@ -1,0 +1,148 @@
+// The table of settings. A new one is a row here and a flag of the same name in the command.
+
+import Logging
+
+extension Setting {
+    /// In the order of `--help`.
+    package static let all: [Setting] = listeners + redis + keys + freshness + sessions + process
+
+    private static let listeners: [Setting] = [
+        .init(
+            "listen", .listeners, form: "host:port", default: "127.0.0.1:8080",
+            "Where browsers, devices, gateways and services reach the node."
+        ) { configuration, text throws(Expectation) in configuration.listen = try address(text) },
+        .init(
+            "admin-listen", .listeners, form: "host:port", default: "127.0.0.1:8081",
+            "Where the application's backends and operators reach the node."
+        ) { configuration, text throws(Expectation) in configuration.adminListen = try address(text) },
+        .init(
+            "allow-plaintext", .listeners, form: nil, default: "false",
+            "Listen without TLS off loopback, because a proxy or a mesh in front of the node ends it."
+        ) { configuration, text throws(Expectation) in configuration.allowsPlaintext = try flag(text) },
+    ]
+
+    private static let redis: [Setting] = [
+        .init(
+            "redis", .redis, form: "url", default: "redis://127.0.0.1:6379/0",
+            "The Redis that all nodes share: redis://[user:password@]host:port/db, rediss:// or redis+unix:///path."
+        ) { configuration, text in configuration.redis = text },
+        .init(
+            "redis-ca", .redis, form: "file", default: "the system's authorities",
+            "PEM file of the authorities that may sign the certificate of a rediss:// Redis."
+        ) { configuration, text throws(Expectation) in
+            configuration.redisCertificateAuthorities = try nonEmpty(text, "the path of a PEM file")
+        },
+        .init(
+            "redis-timeout", .redis, form: "duration", default: "2s", "Deadline of one call to Redis."
+        ) { configuration, text throws(Expectation) in configuration.redisTimeout = try duration(text) },
+        .init(
+            "namespace", .redis, form: "name", default: "curfew",
+            "Prefix of every key and channel, so that several clusters can share a Redis."
+        ) { configuration, text in configuration.namespace = text },
+        .init(
+            "partitions", .redis, form: "count", default: "16",
+            "Partitions of the revocation log, 1 to 1024; fixed when the cluster is created."
+        ) { configuration, text throws(Expectation) in
+            configuration.partitions = try integer(text, "a whole number from 1 to 1024")
+        },
+    ]
+
+    private static let keys: [Setting] = [
+        .init(
+            "signing-secret", .keys, form: "secret", default: "none, must be given", secret: true,
+            "Secret of at least 32 bytes that signs every token, the same on every node; better given as environment."
+        ) { configuration, text in configuration.signingSecret = text },
+        .init(
+            "issuer", .keys, form: "name", default: "curfew", "Issuer (iss) of every token; must match exactly."
+        ) { configuration, text in configuration.issuer = text },
+        .init(
+            "audience", .keys, form: "name", default: "curfew", "Audience (aud) of every token; must match exactly."
+        ) { configuration, text in configuration.audience = text },
+        .init(
+            "api-key", .keys, form: "key", default: "none", secret: true,
+            "A key for the admin listener with every role; better given as environment, or as --api-keys."
+        ) { configuration, text throws(Expectation) in
+            configuration.apiKeys.append(try APIKey(name: "api-key", key: text, roles: Set(APIKey.Role.allCases)))
+        },
+        .init(
+            "api-keys", .keys, form: "file", default: "none",
+            "File of hashed keys for the admin listener and their roles, as \"curfew keys api\" writes it."
+        ) { configuration, text throws(Expectation) in
+            configuration.apiKeys += try APIKeyFile.load(path: text).keys
+        },
+    ]
+
+    private static let freshness: [Setting] = [
+        .init(
+            "staleness-bound", .freshness, form: "duration", default: "1s",
+            "No answer comes from a revocation state older than this; at least three poll intervals."
+        ) { configuration, text throws(Expectation) in configuration.stalenessBound = try duration(text) },
+        .init(
+            "poll-interval", .freshness, form: "duration", default: "200ms",
+            "How often a node asks Redis what it may have missed."
+        ) { configuration, text throws(Expectation) in configuration.pollInterval = try duration(text) },
+        .init(
+            "on-stale", .freshness, form: "refuse|grace:duration", default: "refuse",
+            "Past the staleness bound without Redis: refuse (503), or serve from memory, marked stale, for that long."
+        ) { configuration, text throws(Expectation) in configuration.onStale = try stalePolicy(text) },
+    ]
+
+    private static let sessions: [Setting] =
+        kind("web", \.web, lifetime: "24h", tokenLifetime: "24h")
+        + kind("remember", \.remember, lifetime: "30d", tokenLifetime: "24h")
+        + kind("api", \.api, lifetime: "30d", tokenLifetime: "15m")
+
+    private static let process: [Setting] = [
+        .init(
+            "threads", .process, form: "count", default: "one a core", "Threads that serve the listeners, 1 to 1024."
+        ) { configuration, text throws(Expectation) in
+            configuration.threads = try integer(text, "a whole number from 1 to 1024")
+        },
+        .init(
+            "log-level", .process, form: "level", default: "info",
+            "Least level that is logged: trace, debug, info, notice, warning, error or critical."
+        ) { configuration, text throws(Expectation) in
+            guard let level = Logger.Level(rawValue: text) else {
+                throw Expectation("one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))
+            }
+            configuration.logLevel = level
+        },
+    ]
+
+    private static func kind(
+        _ kind: String, _ path: any WritableKeyPath<NodeConfiguration, KindSettings> & Sendable,
+        lifetime: String, tokenLifetime: String
+    ) -> [Setting] {
+        [
+            .init(
+                "\(kind)-lifetime", .sessions, form: "duration", default: lifetime,
+                "How long a session of kind \(kind) lasts after it was issued or renewed."
+            ) { configuration, text throws(Expectation) in configuration[keyPath: path].lifetime = try duration(text) },
+            .init(
+                "\(kind)-token-lifetime", .sessions, form: "duration", default: tokenLifetime,
+                "How long one token of kind \(kind) lasts; never longer than the session."
+            ) { configuration, text throws(Expectation) in
+                configuration[keyPath: path].tokenLifetime = try duration(text)
+            },
+            .init(
+                "\(kind)-renew-after", .sessions, form: "fraction", default: "0.8",
+                "Fraction of the life of a token of kind \(kind) after which validate asks for a refresh."
+            ) { configuration, text throws(Expectation) in
+                guard let fraction = Double(text), fraction > 0, fraction <= 1 else {
+                    throw Expectation("a fraction above 0 and at most 1, such as 0.8")
+                }
+                configuration[keyPath: path].renewAfter = fraction
+            },
+        ]
+    }
+
+    private init(
+        _ name: String, _ group: Group, form: String?, default defaultText: String, secret isSecret: Bool = false,
+        _ sentence: String,
+        apply: @escaping @Sendable (inout NodeConfiguration, String) throws(Expectation) -> Void
+    ) {
+        self.init(
+            name: name, group: group, form: form, defaultText: defaultText, sentence: sentence, isSecret: isSecret,
+            apply: apply)
+    }
+}

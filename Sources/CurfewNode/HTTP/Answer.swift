@@ -1,0 +1,50 @@
+// An answer as a value, and the form that problems take in it (RFC 9457, RFC 6750 for 401, `Retry-After` for 503).
+
+/// What a call answers. Security fields and Content-Length are added where it is written.
+struct Answer: Sendable {
+    var status: Int
+    var fields: [(name: String, value: String)]
+    var body: [UInt8]
+
+    init(status: Int = 200, contentType: String = "application/json", body: [UInt8]) {
+        self.status = status
+        fields = [("Content-Type", contentType)]
+        self.body = body
+    }
+
+    /// An object of JSON.
+    static func json(status: Int = 200, _ body: (inout JSONWriter) -> Void) -> Answer {
+        var writer = JSONWriter()
+        writer.object(body)
+        return Answer(status: status, body: writer.bytes)
+    }
+
+    init(_ problem: Problem) {
+        var writer = JSONWriter()
+        writer.object { $0.members(of: problem) }
+        self.init(status: problem.code.status, contentType: "application/problem+json", body: writer.bytes)
+        if problem.code.isUnauthorized { fields.append(("WWW-Authenticate", problem.challenge)) }
+        if let seconds = problem.code.retryAfterSeconds { fields.append(("Retry-After", String(seconds))) }
+        if let allow = problem.allow { fields.append(("Allow", allow)) }
+    }
+}
+
+extension Problem {
+    /// RFC 6750 section 3: no `error` where there was no credential.
+    var challenge: String {
+        lacksCredential
+            ? "Bearer realm=\"curfew\""
+            : "Bearer error=\"invalid_token\", error_description=\"\(code.hint)\""
+    }
+}
+
+extension JSONWriter {
+    mutating func members(of problem: Problem) {
+        if problem.isInactive { member("active", false) }
+        member("type", "urn:curfew:problem:\(problem.code.rawValue)")
+        member("title", problem.code.title)
+        member("status", problem.code.status)
+        member("code", problem.code.rawValue)
+        member("detail", problem.detail)
+    }
+}

@@ -1,0 +1,61 @@
+// Where the session's token stands in a request. The scanner uses this on raw heads and the slow path on decoded fields,
+// so that both find the same token: a bearer token wins over the cookie, another scheme leaves the cookie to count.
+
+enum Credential {
+    /// The token in an `Authorization` value, `nil` for another scheme. `Bearer` alone is an empty token.
+    static func bearer(in value: UnsafeRawBufferPointer) -> Range<Int>? {
+        guard value.hasPrefixIgnoringCase("bearer") else { return nil }
+        var start = 6
+        guard value.count > start else { return start..<start }
+        guard value[start] == .space else { return nil }
+        while start < value.count, value[start] == .space { start += 1 }
+        return start..<value.count
+    }
+
+    /// Calls `body` with the value of each session cookie in a `Cookie` value that isn't empty, until it says no.
+    /// Returns whether it never did.
+    static func sessionCookies(
+        in value: UnsafeRawBufferPointer, acceptsInsecureName: Bool, _ body: (Range<Int>) -> Bool
+    ) -> Bool {
+        var start = 0
+        while start < value.count {
+            let end = value[start...].firstIndex(of: UInt8(ascii: ";")) ?? value.count
+            let pair = value.slice(start..<end)
+            let trimmed = pair.trimmedBlanks
+            let content = pair.slice(trimmed)
+            if let equals = content.firstIndex(of: UInt8(ascii: "=")) {
+                let name = content.slice(0..<equals)
+                if name.equals("__Host-curfew") || (acceptsInsecureName && name.equals("curfew")),
+                    equals + 1 < content.count
+                {
+                    let first = start + trimmed.lowerBound + equals + 1
+                    guard body(first..<(start + trimmed.upperBound)) else { return false }
+                }
+            }
+            start = end + 1
+        }
+        return true
+    }
+
+    /// The token that counts, of the fields' values as the slow path has them; `nil` where there is none.
+    static func token(authorization: String?, cookies: [String], acceptsInsecureName: Bool) -> [UInt8]? {
+        if let authorization {
+            let value = Array(authorization.utf8)
+            if let token = value.withUnsafeBytes({ bytes in bearer(in: bytes).map { Array(bytes[$0]) } }) {
+                return token
+            }
+        }
+        for cookie in cookies {
+            let value = Array(cookie.utf8)
+            var found: [UInt8]?
+            _ = value.withUnsafeBytes { bytes in
+                sessionCookies(in: bytes, acceptsInsecureName: acceptsInsecureName) { range in
+                    found = Array(bytes[range])
+                    return false
+                }
+            }
+            if let found { return found }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,74 @@
+// The answers of validate in bytes that are ready: the 401s whole, the 200's head but for its length. They are made
+// from the same table and writers that the slow path uses.
+
+import NIOCore
+
+struct FastAnswers: Sendable {
+    static let shared = FastAnswers()
+
+    /// By status of the connection, see `index`.
+    private let activeHeads: [(before: [UInt8], after: [UInt8])]
+    private let refusals: [ProblemCode: [[UInt8]]]
+
+    private init() {
+        let connections: [AnswerBytes.Connection] = [.silent, .close, .keepAlive]
+        activeHeads = connections.map(FastAnswers.activeHead)
+        var refusals: [ProblemCode: [[UInt8]]] = [:]
+        let reasons: [RefusalReason] = [
+            .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired, .sessionRevoked, .sessionNotFound,
+        ]
+        for reason in reasons {
+            refusals[ProblemCode(reason)] = connections.map { connection in
+                var buffer = ByteBuffer()
+                let answer = Answer(Problem.inactive(reason))
+                AnswerBytes.write(answer, connection: connection, isHead: false, into: &buffer)
+                return Array(buffer.readableBytesView)
+            }
+        }
+        self.refusals = refusals
+    }
+
+    /// The head of a 200, cut where its length stands.
+    private static func activeHead(_ connection: AnswerBytes.Connection) -> (before: [UInt8], after: [UInt8]) {
+        var buffer = ByteBuffer()
+        AnswerBytes.writeHead(
+            status: 200, fields: [("Content-Type", "application/json")], contentLength: 0, connection: connection,
+            into: &buffer)
+        let bytes = Array(buffer.readableBytesView)
+        let mark = Array("Content-Length: 0".utf8)
+        guard let start = bytes.indices.first(where: { bytes[$0...].starts(with: mark) }) else {
+            preconditionFailure("a head without its length")
+        }
+        let cut = start + mark.count
+        return (Array(bytes[..<(cut - 1)]), Array(bytes[cut...]))
+    }
+
+    private func index(_ connection: AnswerBytes.Connection) -> Int {
+        switch connection {
+        case .silent: 0
+        case .close: 1
+        case .keepAlive: 2
+        }
+    }
+
+    /// A 401, whole. `code` is one of validate's.
+    func write(_ code: ProblemCode, connection: AnswerBytes.Connection, into buffer: inout ByteBuffer) {
+        guard let bytes = refusals[code]?[index(connection)] else { preconditionFailure("not a code of validate") }
+        buffer.writeBytes(bytes)
+    }
+
+    /// A 200, whole. The length is written last, into five places that were kept free for it.
+    func write(_ body: ActiveBody, connection: AnswerBytes.Connection, into buffer: inout ByteBuffer) {
+        let head = activeHeads[index(connection)]
+        buffer.writeBytes(head.before)
+        let place = buffer.writerIndex
+        buffer.writeStaticString("     ")
+        buffer.writeBytes(head.after)
+        var length = body.write(into: &buffer)
+        precondition(length < 100_000)
+        for offset in (0..<5).reversed() where length > 0 {
+            buffer.setInteger(UInt8(48 + length % 10), at: place + offset)
+            length /= 10
+        }
+    }
+}

@@ -1,0 +1,132 @@
+// A node, put together: one table of partitions that everything shares, the propagation that keeps it fresh, and two HTTP
+// listeners. Started in that order, stopped in the other: the listeners finish what is in flight, then the node leaves
+// the membership, then its connections close.
+
+import CurfewCore
+import CurfewRedis
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import UnixSignals
+
+/// One node, ready to run.
+package struct Node: Sendable {
+    private let configuration: NodeConfiguration
+    private let logger: Logger
+    private let propagation: PropagationService
+    private let service: SessionService
+
+    /// Puts the parts together; nothing is connected or listened to yet. Throws the one line that a wrong setting gets.
+    package init(configuration: NodeConfiguration, logger: Logger) throws(StartError) {
+        let nodeID = NodeID(random: .random(in: .min ... .max))
+        var logger = logger
+        logger[metadataKey: "node"] = "\(nodeID)"
+        let group = MultiThreadedEventLoopGroup.singleton
+        let clock = NodeClock()
+        let count: PartitionCount
+        let keyRing: KeyRing
+        let address: RedisAddress
+        do throws(SettingError) {
+            try configuration.validate()
+            count = try configuration.partitionCount()
+            keyRing = try configuration.keyRing()
+            address = try configuration.redisAddress()
+        } catch {
+            throw .setting(error)
+        }
+        let table = PartitionTable(count: count, bounds: FeedBounds(staleness: configuration.stalenessBound))
+        let checks = StartChecks(partitionCount: configuration.partitions)
+        let driver = FeedDriver(
+            table: table, count: count, calls: configuration.scriptCalls(nodeID), configuration: configuration,
+            redisAddress: address.description, fences: FenceRegistry(eventLoop: group.next(), clock: clock),
+            checks: checks, clock: clock, logger: logger)
+        let limits = configuration.redisLimits
+        let client = RedisClient(
+            address: address, eventLoopGroup: group, limits: limits, logger: logger,
+            onConnect: { try await driver.connected($0) }, onDisconnect: { driver.disconnected() })
+        driver.attach(client)
+        let durable = RedisClient(
+            address: address, eventLoopGroup: group, limits: limits, logger: logger,
+            onConnect: { try await driver.verifyDurable($0) })
+        let listener = EventListener(driver: driver)
+        let subscriber = RedisSubscriber(
+            address: address, eventLoopGroup: group, channels: listener.channels, limits: limits, logger: logger,
+            onMessage: { listener.heard(on: $0, $1) }, onSubscribed: { listener.subscribed() })
+        propagation = PropagationService(
+            driver: driver, client: client, durable: durable, subscriber: subscriber, checks: checks)
+        service = SessionService(
+            keyRing: keyRing, table: table, clock: clock, configuration: configuration, count: count, driver: driver,
+            durable: durable, logger: logger)
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Runs until SIGTERM or SIGINT, or until its task is cancelled. Throws `StartError` where Redis or an address can't be used.
+    package func run() async throws {
+        let listeners = HTTPListeners(configuration: configuration, service: service, logger: logger)
+        let services: [any Service] = [propagation] + listeners.services()
+        var group = ServiceGroupConfiguration(
+            services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger)
+        // In flight is what was accepted: it has this long to be answered, then the node goes.
+        group.maximumGracefulShutdownDuration = .seconds(4)
+        try await ServiceGroup(configuration: group).run()
+        logger.info("stopped")
+    }
+}
+
+extension NodeConfiguration {
+    func partitionCount() throws(SettingError) -> PartitionCount {
+        guard let count = PartitionCount(partitions) else {
+            throw SettingError(setting: "partitions", value: "\(partitions)", expected: "1 to 1024")
+        }
+        return count
+    }
+
+    func keyRing() throws(SettingError) -> KeyRing {
+        do {
+            let key = try SigningKey.derived(fromSecret: Array(signingSecret.utf8))
+            guard let ring = KeyRing(signing: key, issuer: issuer, audience: audience) else {
+                throw SettingError(
+                    setting: "issuer", value: issuer, expected: "1 to 128 bytes without control characters, like audience")
+            }
+            return ring
+        } catch let error as SettingError {
+            throw error
+        } catch {
+            throw SettingError(setting: "signing-secret", value: "***", expected: "at least 32 bytes")
+        }
+    }
+
+    func redisAddress() throws(SettingError) -> RedisAddress {
+        do {
+            return try RedisAddress(url: redis, certificateAuthorities: redisCertificateAuthorities)
+        } catch {
+            throw SettingError(setting: "redis", value: RedisAddress.masked(redis), expected: "\(error)")
+        }
+    }
+
+    func scriptCalls(_ nodeID: NodeID) -> ScriptCalls {
+        ScriptCalls(
+            keys: StoreKeys(namespace: namespace), nodeID: nodeID, servesStale: onStale != .refuse,
+            logWindow: logWindow, longestTokenLifetime: longestTokenLifetimeSeconds)
+    }
+
+    /// Rounded up, of all kinds.
+    private var longestTokenLifetimeSeconds: Int64 {
+        SessionKind.allCases.map { kind in
+            let life = settings(of: kind).tokenLifetime
+            return life.components.seconds + (life.components.attoseconds > 0 ? 1 : 0)
+        }.max() ?? 0
+    }
+
+    var redisLimits: RedisLimits {
+        var limits = RedisLimits()
+        limits.commandTimeout = redisTimeout
+        limits.connectTimeout = min(redisTimeout, .seconds(1))
+        limits.maximumBackoff = stalenessBound / 4
+        limits.heartbeat = stalenessBound / 2
+        return limits
+    }
+}

@@ -1,0 +1,130 @@
+// One change in one partition, from the script to the end of its fence. The same for every target of a revoke and for
+// permissions: what differs is the call.
+
+import CurfewCore
+import CurfewRedis
+
+/// What came of a change in one partition.
+struct PartitionOutcome: Sendable {
+    var token: FenceToken
+    var revoked: Int
+    var stamp: Stamp
+    var propagation: PropagationState
+    /// Who was waited for, and who of them had applied it; this node is in both.
+    var waitedFor: Set<NodeID>
+    var acknowledged: Set<NodeID>
+    var replicas: Int?
+}
+
+extension SessionService {
+    /// Runs a change. It is whole or absent; where this throws `redisUnavailable`, the same change again completes it.
+    func change(
+        in partition: Partition, operation: String, options: ChangeOptions, startedAt: BootTime,
+        call: (ScriptCalls.Known) -> RedisScriptCall
+    ) async throws(ServiceError) -> PartitionOutcome {
+        try await waitUntilWritable(partition)
+        let call = call(driver.known(partition))
+        let sentAt = clock.boot()
+        let (value, replicas) = try await reach { () async throws(RedisError) in
+            options.waitsForReplica
+                ? try await runDurably(call, options) : (try await redis.run(call), nil)
+        }
+        let repliedAt = clock.boot()
+        let reply = try await reach { () async throws(RedisError) in try ChangeReply(value, operation: operation) }
+        for event in reply.events { driver.hear(event, in: partition) }
+        table.withPartition(partition) { $0.feed.see(reply.stamp) }
+        await forget(reply.ended)
+        var outcome = PartitionOutcome(
+            token: FenceToken(partition: partition, position: reply.head), revoked: reply.revoked, stamp: reply.stamp,
+            propagation: .published, waitedFor: [driver.calls.nodeID], acknowledged: [driver.calls.nodeID],
+            replicas: replicas)
+        guard options.waitsForCluster else { return outcome }
+        let givesUpAt = options.timeoutMilliseconds.map { startedAt + .milliseconds($0) }
+        outcome.propagation = .acknowledged
+        for event in reply.events {
+            let fence = await driver.fences.wait(
+                for: fence(event.position, reply, sentAt: sentAt, repliedAt: repliedAt, givesUpAt, in: partition),
+                in: partition
+            ) { driver.advanced(partition) }
+            outcome.join(fence)
+        }
+        return outcome
+    }
+
+    private func fence(
+        _ position: LogPosition, _ reply: ChangeReply, sentAt: BootTime, repliedAt: BootTime, _ givesUpAt: BootTime?,
+        in partition: Partition
+    ) -> Fence {
+        var members = reply.members
+        members[driver.calls.nodeID] = nil
+        let staleServers = Set(members.filter(\.value.servesStale).keys)
+        return table.withPartition(partition) { slot in
+            // 1. FLUSHALL leaves connection and run id as they were. 2. This script was the first in the new log: its
+            // members are whoever polled since. So membership counts only in the incarnation that was watched.
+            let isWatchedChain = slot.feed.term?.incarnation == reply.incarnation
+            return Fence(
+                position: position,
+                waitedFor: slot.feed.membership.possiblyServing(
+                    of: members, at: sentAt, patience: driver.bounds.patience),
+                staleServers: staleServers, watchedSince: isWatchedChain ? slot.feed.watchedSince : nil,
+                sentAt: sentAt, repliedAt: repliedAt, bounds: driver.bounds, givesUpAt: givesUpAt)
+        }
+    }
+
+    /// Deletes the records of ended sessions. Not part of the change: nothing reads a record of a session that the
+    /// revocation list or a cutoff ends, and what is left behind goes with its own time to live.
+    private func forget(_ ended: [SessionID]) async {
+        guard !ended.isEmpty else { return }
+        let commands = stride(from: 0, to: ended.count, by: 500).map { first in
+            RedisCommand(
+                "UNLINK", ended[first..<min(first + 500, ended.count)].map { RedisArgument(keys.record($0)) })
+        }
+        _ = try? await redis.pipeline(commands, timeout: nil)
+    }
+
+    /// WAIT counts the writes of its own connection only, so it follows the script on it with nothing between.
+    private func runDurably(
+        _ call: RedisScriptCall, _ options: ChangeOptions
+    ) async throws(RedisError) -> (RedisValue, Int?) {
+        let limit = configuration.redisTimeout.wholeMilliseconds / 2
+        let milliseconds = max(1, min(options.timeoutMilliseconds ?? limit, limit))
+        let replies = try await durable.evaluateAll(
+            [call], then: [RedisCommand("WAIT", ["1", RedisArgument(milliseconds)])],
+            timeout: configuration.redisTimeout)
+        guard replies.count == 2 else { throw .unexpectedReply(operation: "WAIT", expected: "two replies") }
+        return (try replies[0].checked(for: "revoke"), Int(try replies[1].integer(for: "WAIT")))
+    }
+}
+
+extension PartitionOutcome {
+    /// Adds one fence: the least that is true of all of them.
+    fileprivate mutating func join(_ fence: Fence) {
+        guard let outcome = fence.outcome else { preconditionFailure("a fence is waited for until it has an outcome") }
+        waitedFor.formUnion(fence.waitedFor)
+        acknowledged.formUnion(fence.acknowledged)
+        acknowledged.subtract(fence.waitedFor.subtracting(fence.acknowledged))
+        propagation = propagation.joined(with: PropagationState(outcome))
+    }
+}
+
+extension PropagationState {
+    init(_ outcome: FenceOutcome) {
+        switch outcome {
+        case .acknowledged: self = .acknowledged
+        case .fenced: self = .fenced
+        case .pending: self = .pending
+        }
+    }
+
+    private var strength: Int {
+        switch self {
+        case .pending: 0
+        case .published: 1
+        case .fenced: 2
+        case .acknowledged: 3
+        }
+    }
+
+    /// The weaker of the two.
+    func joined(with other: PropagationState) -> PropagationState { strength <= other.strength ? self : other }
+}

@@ -1,0 +1,186 @@
+// What a feed asks for: a snapshot, the entries of the log that it missed, and writing again what Redis lacks.
+// All of it goes over the connection that is given: in a new term the first one, before anything else is sent.
+
+import CurfewCore
+import CurfewRedis
+import Logging
+
+/// A client or one of its connections.
+protocol ScriptRunner: Sendable {
+    func evaluate(_ script: RedisScript, keys: [String], arguments: [RedisArgument], timeout: Duration?)
+        async throws(RedisError) -> RedisValue
+    func send(_ command: RedisCommand, timeout: Duration?) async throws(RedisError) -> RedisValue
+}
+
+extension RedisClient: ScriptRunner {}
+extension RedisConnection: ScriptRunner {}
+
+extension ScriptRunner {
+    /// One script call with the client's own deadline.
+    func run(_ call: RedisScriptCall) async throws(RedisError) -> RedisValue {
+        try await evaluate(call.script, keys: call.keys, arguments: call.arguments, timeout: nil)
+    }
+}
+
+extension FeedDriver {
+    /// Does what the feed asked for, and what it asks for then, until it asks for nothing or for a poll.
+    func perform(_ first: FeedAction, in partition: Partition, on runner: some ScriptRunner) async throws(RedisError) {
+        var action = first
+        var lacking: [ReplicatedEntry] = []
+        while true {
+            switch action {
+            case .none: return
+            case .poll:
+                requestPoll(partition)
+                return
+            case .loadSnapshot:
+                let snapshot = try await loadSnapshot(partition, on: runner)
+                lacking = snapshot.lacking
+                action = handle(snapshot.event, in: partition)
+            case .reassert:
+                try await reassert(lacking, in: partition, on: runner)
+                action = handle(.reasserted, in: partition)
+            case .reassertEvents(let events):
+                try await reassert(events.flatMap(\.entries), in: partition, on: runner)
+                return
+            case .readLog(let position):
+                action = try await readLog(from: position, in: partition, on: runner)
+            }
+        }
+    }
+
+    static let snapshotPageEntries = 1000
+    static let reassertBatchEntries = 500
+    static let logPageEntries = 500
+
+    private func loadSnapshot(_ partition: Partition, on runner: some ScriptRunner) async throws(RedisError)
+        -> (event: FeedEvent, lacking: [ReplicatedEntry])
+    {
+        // First the head, then its content: what is written in between is in the log behind that head.
+        let head = try OpenReply(try await runner.run(calls.open(partition, known(partition))))
+        let readAt = clock.boot()
+        let before = table.withPartition(partition) { slot in
+            slot.feed.see(head.mark)
+            return slot.state.entries()
+        }
+        var stored: [String: Stamp] = [:]
+        var cursor = "0"
+        repeat {
+            let page = try await snapshotPage(partition, cursor: &cursor, on: runner)
+            table.withPartition(partition) { slot in
+                for entry in page { _ = slot.state.apply(entry.change, until: entry.until, partition: partition) }
+            }
+            if !before.isEmpty {
+                for entry in page { if let key = entry.stored { stored[key.member] = entry.change.stamp ?? .zero } }
+            }
+        } while cursor != "0"
+        let lacking = before.filter { entry in
+            guard let key = entry.stored else { return false }
+            guard let known = stored[key.member] else { return true }
+            return (entry.change.stamp ?? .zero) > known
+        }
+        logger.info(
+            "snapshot loaded",
+            metadata: [
+                "partition": "\(partition.index)", "seq": "\(head.head.seq)", "lacking": "\(lacking.count)",
+            ])
+        return (
+            .snapshotLoaded(
+                head: head.head, incarnation: head.incarnation, readAt: readAt, lacked: !lacking.isEmpty), lacking
+        )
+    }
+
+    /// ZSCAN: whatever was there throughout is returned, however the set changes meanwhile.
+    private func snapshotPage(_ partition: Partition, cursor: inout String, on runner: some ScriptRunner)
+        async throws(RedisError) -> [ReplicatedEntry]
+    {
+        let reply = try await runner.send(
+            RedisCommand(
+                "ZSCAN",
+                [
+                    RedisArgument(calls.keys.revoked(partition)), RedisArgument(cursor), "COUNT",
+                    RedisArgument(String(Self.snapshotPageEntries)),
+                ]), timeout: nil
+        ).array(for: "ZSCAN")
+        guard reply.count == 2 else { throw .unexpectedReply(operation: "ZSCAN", expected: "cursor and entries") }
+        cursor = try reply[0].text(for: "ZSCAN")
+        let flat = try reply[1].array(for: "ZSCAN")
+        var members: [(name: String, until: WallTime)] = []
+        for index in stride(from: 0, to: flat.count - 1, by: 2) {
+            guard let until = Double(try flat[index + 1].text(for: "ZSCAN")) else {
+                throw .unexpectedReply(operation: "ZSCAN", expected: "a score")
+            }
+            members.append((try flat[index].text(for: "ZSCAN"), WallTime(seconds: Int64(until))))
+        }
+        let values = try await values(of: members.map(\.name), in: partition, on: runner)
+        var entries: [ReplicatedEntry] = []
+        for member in members {
+            if let entry = ReplicatedEntry(member: member.name, value: values[member.name] ?? "", until: member.until) {
+                entries.append(entry)
+            } else if values[member.name] != nil || member.until > clock.wall() {
+                // Not understood is not skipped: this node does not serve what it can't read. (An entry without its value
+                // whose time is over was swept between the two reads.)
+                throw .unexpectedReply(operation: "snapshot", expected: "an entry of the revocation list")
+            }
+        }
+        return entries
+    }
+
+    private func values(of members: [String], in partition: Partition, on runner: some ScriptRunner)
+        async throws(RedisError) -> [String: String]
+    {
+        let named = members.filter { !$0.hasPrefix("s:") }
+        guard !named.isEmpty else { return [:] }
+        let reply = try await runner.send(
+            RedisCommand("HMGET", [RedisArgument(calls.keys.values(partition))] + named.map { RedisArgument($0) }),
+            timeout: nil
+        ).array(for: "HMGET values")
+        var values: [String: String] = [:]
+        for (member, value) in zip(named, reply) where value != .null {
+            values[member] = try value.text(for: "HMGET values")
+        }
+        return values
+    }
+
+    private func reassert(_ entries: [ReplicatedEntry], in partition: Partition, on runner: some ScriptRunner)
+        async throws(RedisError)
+    {
+        var rest = entries[...]
+        while !rest.isEmpty {
+            let batch = rest.prefix(Self.reassertBatchEntries)
+            rest = rest.dropFirst(Self.reassertBatchEntries)
+            _ = try await runner.run(calls.reassert(batch, in: partition, known(partition)))
+        }
+        guard !entries.isEmpty else { return }
+        logger.notice(
+            "re-asserted what Redis lacked",
+            metadata: ["partition": "\(partition.index)", "entries": "\(entries.count)"])
+    }
+
+    private func readLog(from position: LogPosition, in partition: Partition, on runner: some ScriptRunner)
+        async throws(RedisError) -> FeedAction
+    {
+        let entries = try await runner.send(
+            RedisCommand(
+                "XRANGE",
+                [
+                    RedisArgument(calls.keys.log(partition)), RedisArgument("\(position.seq)-0"), "+", "COUNT",
+                    RedisArgument(String(Self.logPageEntries)),
+                ]), timeout: nil
+        ).array(for: "XRANGE")
+        var events: [Event] = []
+        for entry in entries {
+            let fields = try entry.array(for: "XRANGE")
+            guard fields.count == 2, let text = try fields[1].array(for: "XRANGE").last?.text(for: "XRANGE"),
+                let event = Event(text)
+            else { throw .unexpectedReply(operation: "XRANGE", expected: "an event") }
+            events.append(event)
+        }
+        table.withPartition(partition) { slot in
+            for event in events { apply(event, to: &slot, in: partition) }
+        }
+        for event in events.dropFirst() { acknowledge(event, in: partition) }
+        return handle(
+            .logRead(events.map { ChainLink(position: $0.position, previous: $0.previous) }), in: partition)
+    }
+}

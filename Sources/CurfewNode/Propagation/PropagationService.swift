@@ -1,0 +1,47 @@
+// The life of a node's propagation: connections, poll rounds, housekeeping; and its end in good order. The node stops
+// polling before it removes itself from the membership: a poll would enter it again.
+
+import CurfewRedis
+import ServiceLifecycle
+
+struct PropagationService: Service {
+    let driver: FeedDriver
+    let client: RedisClient
+    let durable: RedisClient
+    let subscriber: RedisSubscriber
+    let checks: StartChecks
+
+    /// Runs until graceful shutdown. Throws `StartError` where the first Redis that answers can't be used.
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { connections in
+            for client in [client, durable] { connections.addTask { await client.run() } }
+            connections.addTask { await subscriber.run() }
+            defer { connections.cancelAll() }
+            try await follow()
+            await driver.leave()
+        }
+    }
+
+    private func follow() async throws {
+        try await withThrowingTaskGroup(of: Bool.self) { loops in
+            loops.addTask {
+                await driver.run()
+                return false
+            }
+            loops.addTask {
+                await driver.keepHouse()
+                return false
+            }
+            loops.addTask {
+                for await error in checks.fatal { throw error }
+                return false
+            }
+            loops.addTask {
+                try? await gracefulShutdown()
+                return true
+            }
+            while let isOver = try await loops.next(), !isOver {}
+            loops.cancelAll()
+        }
+    }
+}

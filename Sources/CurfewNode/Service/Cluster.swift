@@ -1,0 +1,93 @@
+// What a node says about itself and the others: for operators, load balancers and the person at 3 a.m.
+
+import CurfewCore
+import CurfewRedis
+import Synchronization
+
+extension SessionService {
+    /// Whether every partition is fresh; if not, which are not, and why.
+    package func readiness() -> Readiness {
+        var reasons: [(detail: String, partitions: [UInt16])] = []
+        for partition in count.all {
+            guard let detail = staleness(of: partition) else { continue }
+            if let index = reasons.firstIndex(where: { $0.detail == detail }) {
+                reasons[index].partitions.append(partition.index)
+            } else {
+                reasons.append((detail, [partition.index]))
+            }
+        }
+        guard !reasons.isEmpty else { return Readiness(isReady: true, detail: "every partition is fresh") }
+        let sentences = reasons.map { reason in
+            let which =
+                reason.partitions.count == Int(count.value)
+                ? "all partitions" : "partitions " + reason.partitions.map(String.init).joined(separator: ", ")
+            return "\(which): \(reason.detail)"
+        }
+        return Readiness(isReady: false, detail: sentences.joined(separator: "; "))
+    }
+
+    /// Why a partition is not fresh; `nil` when it is. Fixed sentences: readiness groups by them.
+    func staleness(of partition: Partition) -> String? {
+        let now = clock.boot()
+        return table.withPartition(partition) { slot in
+            let feed = slot.feed
+            if feed.isFresh(at: now) { return nil }
+            if feed.isClockSkewed { return "clock_skew: this node's clock is more than 30 s off Redis' TIME" }
+            switch feed.phase {
+            case .disconnected: return "no connection to Redis"
+            case .loading: return "loading the revocation state"
+            case .reasserting: return "writing again what Redis lost"
+            case .following:
+                return now < feed.newcomerUntil
+                    ? "new term: waiting until every living node has re-asserted what Redis may have lost"
+                    : "no poll was answered within the staleness bound"
+            }
+        }
+    }
+
+    /// The nodes, partitions and the Redis behind them, as this node sees them.
+    package func cluster() -> ClusterView {
+        let now = clock.boot()
+        let (info, warnings, isConnected) = driver.connection.withLock { state in
+            (state.info, state.warnings, state.generation != nil)
+        }
+        let feeds = count.all.map { partition in
+            (partition, table.withPartition(partition) { ($0.feed, $0.state.sessionCount) })
+        }
+        return ClusterView(
+            nodeID: driver.calls.nodeID.text, version: curfewVersion, nodes: nodes(feeds.map(\.1.0), now),
+            partitions: feeds.map { partition, slot in view(partition, slot.0, tombstones: slot.1, now) },
+            redisAddress: driver.redisAddress, redisRole: info?.role ?? "unknown",
+            redisVersion: info?.version ?? "unknown", topology: "single", isConnected: isConnected, warnings: warnings,
+            stalenessBoundMilliseconds: driver.bounds.staleness.wholeMilliseconds)
+    }
+
+    private func nodes(_ feeds: [PartitionFeed], _ now: BootTime) -> [ClusterView.Node] {
+        var nodes: [NodeID: ClusterView.Node] = [:]
+        for feed in feeds {
+            let idle = feed.membership.idle(for: driver.bounds.patience, at: now)
+            for (id, record) in feed.membership.members {
+                var node =
+                    nodes[id]
+                    ?? ClusterView.Node(
+                        id: id.text, isSelf: id == driver.calls.nodeID, livePartitions: 0, lag: 0,
+                        servesStale: record.servesStale)
+                if idle[id] == nil { node.livePartitions += 1 }
+                let head = feed.applied?.seq ?? 0
+                node.lag = max(node.lag, head > record.applied.seq ? head - record.applied.seq : 0)
+                nodes[id] = node
+            }
+        }
+        return nodes.values.sorted { $0.id < $1.id }
+    }
+
+    private func view(
+        _ partition: Partition, _ feed: PartitionFeed, tombstones: Int, _ now: BootTime
+    ) -> ClusterView.PartitionView {
+        ClusterView.PartitionView(
+            partition: partition, seq: feed.applied?.seq ?? 0, head: feed.head?.seq ?? feed.applied?.seq ?? 0,
+            isFresh: feed.isFresh(at: now),
+            ageMilliseconds: feed.freshAsOf == .distantPast ? nil : (now - feed.freshAsOf).wholeMilliseconds,
+            detail: staleness(of: partition), tombstones: tombstones, phase: feed.phase.rawValue)
+    }
+}

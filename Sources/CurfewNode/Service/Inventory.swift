@@ -1,0 +1,90 @@
+// A session in full, and a user's sessions. Always read from Redis: an inventory is for people, and shows what is stored.
+
+import CurfewCore
+import CurfewRedis
+
+extension SessionService {
+    /// One session; `notFound` where there is none, it ended, or its time is over.
+    package func session(_ id: SessionID) async throws(ServiceError) -> SessionView {
+        guard id.partition.index < count.value else { throw .notFound(detail: "there is no such session") }
+        let view = try await reach { () async throws(RedisError) in
+            try await views(of: [id]).first ?? nil
+        }
+        guard let view, isLive(view) else { throw .notFound(detail: "there is no such session") }
+        return view
+    }
+
+    /// One page of a user's sessions, newest activity first. The cursor is the last session's activity and id, so a page
+    /// stays where it is while sessions come and go.
+    package func sessions(of user: UserID, limit: Int, cursor: String?) async throws(ServiceError) -> SessionPage {
+        let after = try cursor.map { text throws(ServiceError) in
+            guard let place = InventoryPlace(text) else {
+                throw .malformed(detail: "cursor: expected the nextCursor of a page before")
+            }
+            return place
+        }
+        let partition = count.partition(ofUser: user.text.utf8)
+        let all = try await reach { () async throws(RedisError) in
+            let members = try await redis.send(
+                RedisCommand("ZRANGE", [RedisArgument(keys.index(user, in: partition)), "0", "-1"]), timeout: nil
+            ).array(for: "ZRANGE sessions")
+            var sessions: [SessionID] = []
+            for member in members {
+                if let member = IndexMember(try member.text(for: "ZRANGE sessions")) { sessions.append(member.session) }
+            }
+            return try await views(of: sessions).compactMap(\.self)
+        }
+        let sorted = all.filter { isLive($0) && $0.user == user }
+            .sorted { InventoryPlace($0) < InventoryPlace($1) }
+            .drop { view in after.map { InventoryPlace(view) <= $0 } ?? false }
+        let page = Array(sorted.prefix(limit))
+        return SessionPage(
+            sessions: page, nextCursor: sorted.count > limit ? page.last.map { InventoryPlace($0).text } : nil)
+    }
+
+    /// Not over, and not ended by anything that this node knows.
+    private func isLive(_ view: SessionView) -> Bool {
+        guard view.expiresAt > clock.wall() else { return false }
+        return table.withPartition(view.session.partition) { slot in
+            !slot.state.isRevoked(view.session)
+        }
+    }
+
+    private static let readsPerPipeline = 200
+
+    private func views(of sessions: [SessionID]) async throws(RedisError) -> [SessionView?] {
+        var views: [SessionView?] = []
+        for first in stride(from: 0, to: sessions.count, by: Self.readsPerPipeline) {
+            let chunk = sessions[first..<min(first + Self.readsPerPipeline, sessions.count)]
+            let replies = try await redis.pipeline(
+                chunk.map { RedisCommand("HGETALL", [RedisArgument(keys.record($0))]) }, timeout: nil)
+            for (session, reply) in zip(chunk, replies) { views.append(try SessionRecord.view(session, reply)) }
+        }
+        return views
+    }
+}
+
+/// A place in an inventory: newest activity first, then by id.
+struct InventoryPlace: Comparable {
+    let lastActiveAt: WallTime
+    let session: SessionID
+
+    init(_ view: SessionView) {
+        lastActiveAt = view.lastActiveAt
+        session = view.session
+    }
+
+    init?(_ text: String) {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 2, let seconds = Int64(parts[0]), let session = SessionID(parts[1]) else { return nil }
+        lastActiveAt = WallTime(seconds: seconds)
+        self.session = session
+    }
+
+    var text: String { "\(lastActiveAt.seconds).\(session)" }
+
+    static func < (one: InventoryPlace, other: InventoryPlace) -> Bool {
+        one.lastActiveAt == other.lastActiveAt
+            ? one.session.description < other.session.description : one.lastActiveAt > other.lastActiveAt
+    }
+}

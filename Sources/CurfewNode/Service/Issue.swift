@@ -1,0 +1,57 @@
+// Issue: one script writes the record, the token is signed here. The token's size is tried before anything is written:
+// issue never leaves a session behind whose token validate would refuse.
+
+import CurfewCore
+import CurfewRedis
+
+extension SessionService {
+    /// Creates a session. Not idempotent: a retry after `redisUnavailable` may leave a session that nobody holds a token of.
+    package func issue(_ request: IssueRequest) async throws(ServiceError) -> IssuedSession {
+        let partition = count.partition(ofUser: request.user.text.utf8)
+        let session = SessionID(
+            partition: partition, high: .random(in: .min ... .max), low: .random(in: .min ... .max))
+        let settings = configuration.settings(of: request.kind)
+        let draft = claims(
+            request, session, issuedAt: clock.wall(), stamp: Stamp(UInt64(Int64.max)), version: UInt64(Int64.max))
+        _ = try sign(draft)
+        try await waitUntilWritable(partition)
+        let call = driver.calls.issue(
+            session, user: request.user, device: request.device,
+            lifetimeSeconds: settings.lifetime.components.seconds, record: SessionRecord.fields(of: request),
+            driver.known(partition))
+        let reply = try await reach { () async throws(RedisError) in try IssueReply(try await redis.run(call)) }
+        table.withPartition(partition) { $0.feed.see(reply.stamp) }
+        let claims = claims(
+            request, session, issuedAt: reply.issuedAt, stamp: reply.stamp, version: reply.permissionsVersion)
+        return IssuedSession(
+            session: session, user: request.user, device: request.device, kind: request.kind, token: try sign(claims),
+            issuedAt: claims.issuedAt, expiresAt: claims.expiresAt,
+            sessionExpiresAt: WallTime(seconds: claims.issuedAt.seconds + settings.lifetime.components.seconds))
+    }
+
+    private func claims(
+        _ request: IssueRequest, _ session: SessionID, issuedAt: WallTime, stamp: Stamp, version: UInt64
+    ) -> Claims {
+        let settings = configuration.settings(of: request.kind)
+        let life = min(settings.tokenLifetime, settings.lifetime)
+        return Claims(
+            issuer: keyRing.issuer, audience: keyRing.audience, user: request.user, session: session,
+            issuedAt: issuedAt, expiresAt: WallTime(seconds: issuedAt.seconds + life.components.seconds),
+            kind: request.kind, stamp: stamp, device: request.device, tenant: request.tenant,
+            permissions: request.permissions, permissionsVersion: version)
+    }
+
+    private func sign(_ claims: Claims) throws(ServiceError) -> String {
+        do {
+            return String(decoding: try keyRing.encode(claims), as: UTF8.self)
+        } catch {
+            switch error {
+            case .tooLarge(let bytes):
+                throw .outOfRange(
+                    detail: "permissions: the token would have \(bytes) bytes, at most \(KeyRing.maximumTokenBytes) fit")
+            case .foreign, .outOfRange:
+                throw .outOfRange(detail: "the session's times or issuer do not fit into a token")
+            }
+        }
+    }
+}

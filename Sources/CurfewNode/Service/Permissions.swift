@@ -1,0 +1,21 @@
+// Permissions of a user, on every device and node at once: an event like a revoke, that gives instead of ends.
+
+import CurfewCore
+
+extension SessionService {
+    /// Replaces the permissions that the user's tokens carry. Safe to repeat; the last change wins.
+    package func setPermissions(
+        of user: UserID, to permissions: Permissions, options: ChangeOptions
+    ) async throws(ServiceError) -> ChangeAnswer {
+        let startedAt = clock.boot()
+        let partition = count.partition(ofUser: user.text.utf8)
+        let outcome = try await change(
+            in: partition, operation: "permissions", options: options, startedAt: startedAt
+        ) { known in
+            driver.calls.permissions(of: user, to: permissions, in: partition, options: options, known)
+        }
+        var answer = answer([outcome], isCounted: true, startedAt: startedAt)
+        answer.permissionsVersion = outcome.stamp.microseconds
+        return answer
+    }
+}

@@ -1,0 +1,163 @@
+// Validate where the fast path does not answer: with a fence to honour, strictly, or from a state that is not fresh.
+// `active` is never answered from a state older than Δ; where that can't be proved, Redis is read; where Redis can't be
+// read, the answer is 503, never 401. What is known to be revoked stays 401 throughout.
+
+import CurfewCore
+import CurfewRedis
+
+extension SessionService {
+    /// Answers for one token. Throws `stale` or `redisUnavailable` where nothing can be said.
+    package func validate(token: [UInt8], options: ValidateOptions) async throws(ServiceError) -> ValidateResult {
+        let claims: Claims
+        do {
+            claims = try keyRing.decode(token)
+        } catch {
+            return .refused(RefusalReason(error))
+        }
+        // Redis is asked for nobody whose token says enough by itself.
+        if case .refused(let reason) = memory(token) { return .refused(RefusalReason(reason)) }
+        for fence in options.atLeast { try await catchUp(with: fence) }
+        switch memory(token) {
+        case .refused(let reason): return .refused(RefusalReason(reason))
+        case .active(let change, let age) where !options.isStrict:
+            return .active(answer(claims, change, age: age, isStale: false))
+        case .active, .stale:
+            return try await readThrough(token, claims, options)
+        }
+    }
+
+    /// What memory says now, without the views into scratch memory.
+    private enum MemoryVerdict {
+        case active(PermissionsChange?, age: Duration)
+        case refused(TokenRefusal)
+        case stale(PermissionsChange?, age: Duration)
+    }
+
+    private func memory(_ token: [UInt8]) -> MemoryVerdict {
+        withUnsafeTemporaryAllocation(byteCount: KeyRing.scratchBytes, alignment: 16) { scratch in
+            token.withUnsafeBytes { bytes in
+                switch keyRing.verdict(
+                    on: bytes, table: table, boot: clock.boot(), wall: clock.wall(), scratch: scratch)
+                {
+                case .active(let active): .active(active.permissionsChange, age: active.age)
+                case .refused(let reason): .refused(reason)
+                case .stale(let stale): .stale(stale.permissionsChange, age: stale.age)
+                }
+            }
+        }
+    }
+
+    private func readThrough(
+        _ token: [UInt8], _ claims: Claims, _ options: ValidateOptions
+    ) async throws(ServiceError) -> ValidateResult {
+        let partition = claims.session.partition
+        let now = clock.boot()
+        let canRead = table.withPartition(partition) { $0.feed.canReadThrough(at: now) }
+        guard canRead else {
+            return try servedStale(token, claims, orElse: .stale(detail: staleness(of: partition) ?? "not fresh"))
+        }
+        let read: StandInReads.Answer
+        do {
+            read = try await reads.read(claims, joins: !options.isStrict && options.atLeast.isEmpty)
+        } catch {
+            let failure = options.isStrict ? error : asStale(error, partition)
+            return try servedStale(token, claims, orElse: failure)
+        }
+        // Memory again: what was revoked while Redis was read is revoked.
+        let memory = memory(token)
+        if case .refused(let reason) = memory { return .refused(RefusalReason(reason)) }
+        if read.reply.isTombstoned || claims.stamp < read.reply.cutoff { return .refused(.sessionRevoked) }
+        if options.isStrict, !read.reply.exists { return .refused(.sessionNotFound) }
+        let age = clock.boot() - read.sentAt
+        guard age <= driver.bounds.staleness else {
+            return try servedStale(
+                token, claims, orElse: .stale(detail: "Redis took longer than the staleness bound to answer"))
+        }
+        var change = read.reply.permissionsChange.flatMap { $0.stamp > claims.stamp ? $0 : nil }
+        switch memory {
+        case .active(let known?, _), .stale(let known?, _):
+            if known.stamp > (change?.stamp ?? .zero) { change = known }
+        case .active(nil, _), .stale(nil, _), .refused: break
+        }
+        return .active(answer(claims, change, age: age, isStale: false))
+    }
+
+    private func asStale(_ error: ServiceError, _ partition: Partition) -> ServiceError {
+        switch error {
+        case .redisUnavailable: .stale(detail: staleness(of: partition) ?? "Redis can't be read")
+        case .stale, .overloaded, .notFound, .tokenRefused, .outOfRange, .malformed: error
+        }
+    }
+
+    /// Under `--on-stale grace` memory answers on for a while, marked; otherwise this throws.
+    private func servedStale(
+        _ token: [UInt8], _ claims: Claims, orElse error: ServiceError
+    ) throws(ServiceError) -> ValidateResult {
+        guard case .grace(let grace) = configuration.onStale else { throw error }
+        let memory = memory(token)
+        if case .refused(let reason) = memory { return .refused(RefusalReason(reason)) }
+        guard case .stale(let change, let age) = memory else { throw error }
+        guard age <= driver.bounds.staleness + grace else { throw error }
+        return .active(answer(claims, change, age: age, isStale: true))
+    }
+
+    private func answer(
+        _ claims: Claims, _ change: PermissionsChange?, age: Duration, isStale: Bool
+    ) -> ActiveSession {
+        ActiveSession(
+            session: claims.session, user: claims.user, device: claims.device, kind: claims.kind,
+            permissions: change?.permissions ?? claims.permissions,
+            permissionsVersion: change?.stamp.microseconds ?? claims.permissionsVersion,
+            issuedAt: claims.issuedAt, expiresAt: claims.expiresAt,
+            shouldRefresh: configuration.settings(of: claims.kind).shouldRefresh(
+                issuedAt: claims.issuedAt, expiresAt: claims.expiresAt, now: clock.wall()),
+            ageMilliseconds: age.wholeMilliseconds, isStale: isStale)
+    }
+
+    /// `Curfew-At-Least`: returns once memory has everything up to this event. A number alone proves nothing, since a new
+    /// primary may have overtaken it: either the very tag was applied, or a poll sent from now on was caught up with. Where
+    /// Redis lost the event, what such a poll makes fresh is what was re-asserted.
+    private func catchUp(with fence: FenceToken) async throws(ServiceError) {
+        guard fence.partition.index < count.value else {
+            throw .malformed(detail: "Curfew-At-Least names a partition that this cluster does not have")
+        }
+        let start = clock.boot()
+        func isThere() -> Bool {
+            table.withPartition(fence.partition) { slot in
+                slot.feed.hasApplied(fence.position) || slot.feed.confirmedAsOf >= start
+            }
+        }
+        guard !isThere() else { return }
+        let deadline = start + driver.bounds.staleness
+        while clock.boot() < deadline {
+            driver.requestPoll(fence.partition)
+            do { try await Task.sleep(for: .milliseconds(2)) } catch { break }
+            if isThere() { return }
+        }
+        throw .stale(detail: "the state that Curfew-At-Least asks for was not reached in time")
+    }
+}
+
+extension KindSettings {
+    /// Whether a token is past the fraction of its life at which it should be renewed.
+    package func shouldRefresh(issuedAt: WallTime, expiresAt: WallTime, now: WallTime) -> Bool {
+        Double(now.seconds - issuedAt.seconds) >= renewAfter * Double(expiresAt.seconds - issuedAt.seconds)
+    }
+}
+
+extension RefusalReason {
+    init(_ refusal: TokenRefusal) {
+        switch refusal {
+        case .malformed: self = .tokenMalformed
+        case .signatureInvalid: self = .tokenSignatureInvalid
+        case .expired: self = .tokenExpired
+        case .revoked: self = .sessionRevoked
+        }
+    }
+}
+
+extension Duration {
+    package var fractionalMilliseconds: Double {
+        Double(components.seconds) * 1000 + Double(components.attoseconds) / 1e15
+    }
+}

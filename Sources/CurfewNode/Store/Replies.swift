@@ -1,0 +1,186 @@
+// What the scripts answer, as values. A reply that is not of the expected shape is an error with the operation's name:
+// it is never guessed at.
+
+import CurfewCore
+import CurfewRedis
+
+/// Reads a reply's fields in order.
+struct ReplyReader {
+    let operation: String
+    private var fields: ArraySlice<RedisValue>
+
+    init(_ value: RedisValue, operation: String) throws(RedisError) {
+        self.operation = operation
+        fields = try value.array(for: operation)[...]
+    }
+
+    private mutating func next(_ expected: String) throws(RedisError) -> RedisValue {
+        guard let value = fields.popFirst() else {
+            throw .unexpectedReply(operation: operation, expected: expected)
+        }
+        return value
+    }
+
+    mutating func text() throws(RedisError) -> String { try next("a text").text(for: operation) }
+
+    mutating func number() throws(RedisError) -> UInt64 {
+        switch try next("a number") {
+        case .integer(let number) where number >= 0: return UInt64(number)
+        case let value:
+            guard let number = UInt64(try value.text(for: operation)) else {
+                throw .unexpectedReply(operation: operation, expected: "a number")
+            }
+            return number
+        }
+    }
+
+    mutating func tag() throws(RedisError) -> EventTag {
+        guard let tag = EventTag(try text()) else { throw .unexpectedReply(operation: operation, expected: "a tag") }
+        return tag
+    }
+
+    mutating func position() throws(RedisError) -> LogPosition {
+        LogPosition(seq: try number(), tag: try tag())
+    }
+
+    mutating func texts() throws(RedisError) -> [String] {
+        var texts: [String] = []
+        for value in try next("a list").array(for: operation) { texts.append(try value.text(for: operation)) }
+        return texts
+    }
+
+    /// `{p}:nodes` as HGETALL gives it. Entries of another version's form are left out: they can't acknowledge.
+    mutating func members() throws(RedisError) -> [NodeID: MemberRecord] {
+        let flat = try texts()
+        var members: [NodeID: MemberRecord] = [:]
+        for index in stride(from: 0, to: flat.count - 1, by: 2) {
+            guard let node = NodeID(flat[index]), let record = MemberRecord(flat[index + 1]) else { continue }
+            members[node] = record
+        }
+        return members
+    }
+}
+
+/// `open.lua`.
+struct OpenReply {
+    let head: LogPosition
+    let incarnation: String
+    let mark: Stamp
+    let longestTokenLifetime: UInt64
+    let time: WallTime
+
+    init(_ value: RedisValue) throws(RedisError) {
+        var reader = try ReplyReader(value, operation: "open")
+        head = try reader.position()
+        incarnation = try reader.text()
+        mark = Stamp(try reader.number())
+        longestTokenLifetime = try reader.number()
+        time = WallTime(seconds: Int64(try reader.number()))
+    }
+}
+
+/// `poll.lua`.
+struct PollAnswer {
+    let verdict: ChainVerdict
+    let head: LogPosition
+    let incarnation: String
+    let mark: Stamp
+    let time: WallTime
+    let members: [NodeID: MemberRecord]
+
+    init(_ value: RedisValue) throws(RedisError) {
+        var reader = try ReplyReader(value, operation: "poll")
+        guard let verdict = ChainVerdict(rawValue: try reader.text()) else {
+            throw .unexpectedReply(operation: "poll", expected: "same, fork or trimmed")
+        }
+        self.verdict = verdict
+        head = try reader.position()
+        incarnation = try reader.text()
+        mark = Stamp(try reader.number())
+        _ = try reader.number()
+        time = WallTime(seconds: Int64(try reader.number()))
+        _ = try reader.number()
+        members = try reader.members()
+    }
+}
+
+/// `revoke.lua` and `permissions.lua`.
+struct ChangeReply {
+    let incarnation: String
+    /// The tag that the first event chained to.
+    let previous: EventTag
+    let head: LogPosition
+    let stamp: Stamp
+    let revoked: Int
+    let events: [Event]
+    /// Sessions whose records are left to delete.
+    let ended: [SessionID]
+    let members: [NodeID: MemberRecord]
+
+    init(_ value: RedisValue, operation: String) throws(RedisError) {
+        var reader = try ReplyReader(value, operation: operation)
+        incarnation = try reader.text()
+        previous = try reader.tag()
+        head = try reader.position()
+        stamp = Stamp(try reader.number())
+        revoked = Int(try reader.number())
+        events = try reader.texts().compactMap { Event($0) }
+        ended = try reader.texts().compactMap { SessionID($0) }
+        members = try reader.members()
+        guard events.last?.position == head else {
+            throw .unexpectedReply(operation: operation, expected: "the events that it appended")
+        }
+    }
+}
+
+/// `issue.lua`.
+struct IssueReply {
+    let incarnation: String
+    let stamp: Stamp
+    let issuedAt: WallTime
+    /// The stamp of the user's last permission change, 0 if none is known.
+    let permissionsVersion: UInt64
+
+    init(_ value: RedisValue) throws(RedisError) {
+        var reader = try ReplyReader(value, operation: "issue")
+        incarnation = try reader.text()
+        stamp = Stamp(try reader.number())
+        issuedAt = WallTime(seconds: Int64(try reader.number()))
+        permissionsVersion = (try reader.text()).split(separator: "\t").first.flatMap { UInt64($0) } ?? 0
+    }
+}
+
+/// `read.lua`.
+struct ReadReply {
+    let incarnation: String
+    let isTombstoned: Bool
+    let exists: Bool
+    /// The highest cutoff that concerns the session.
+    let cutoff: Stamp
+    let permissionsChange: PermissionsChange?
+
+    init(_ value: RedisValue) throws(RedisError) {
+        var reader = try ReplyReader(value, operation: "read")
+        incarnation = try reader.text()
+        isTombstoned = try reader.number() == 1
+        exists = try reader.number() == 1
+        var highest = Stamp.zero
+        for _ in 0..<3 {
+            let text = try reader.text()
+            guard let stamp = text.isEmpty ? Stamp.zero : UInt64(text).map(Stamp.init) else {
+                throw .unexpectedReply(operation: "read", expected: "a stamp")
+            }
+            highest = max(highest, stamp)
+        }
+        cutoff = highest
+        let words = (try reader.text()).split(separator: "\t").map(String.init)
+        if let first = words.first {
+            guard let stamp = UInt64(first), let permissions = Permissions(Array(words.dropFirst())) else {
+                throw .unexpectedReply(operation: "read", expected: "permissions")
+            }
+            permissionsChange = PermissionsChange(permissions: permissions, stamp: Stamp(stamp))
+        } else {
+            permissionsChange = nil
+        }
+    }
+}

@@ -1,0 +1,176 @@
+// Script calls as values: which script, which keys, which arguments in which order. The order is the scripts' own header;
+// nothing else in the node knows it.
+
+import CurfewCore
+import CurfewRedis
+
+/// Builds the calls of one node.
+package struct ScriptCalls: Sendable {
+    package let keys: StoreKeys
+    package let nodeID: NodeID
+    /// In `{p}:nodes`: `r` refuses past Δ, `g` serves on (`onStale: grace`).
+    package let staleFlag: String
+    package let logWindow: Int
+    /// The longest token lifetime that this node signs with.
+    package let longestTokenLifetime: Int64
+
+    package init(
+        keys: StoreKeys, nodeID: NodeID, servesStale: Bool, logWindow: Int, longestTokenLifetime: Int64
+    ) {
+        self.keys = keys
+        self.nodeID = nodeID
+        staleFlag = servesStale ? "g" : "r"
+        self.logWindow = logWindow
+        self.longestTokenLifetime = longestTokenLifetime
+    }
+
+    /// ARGV[1…8] of every script.
+    private func envelope(_ partition: Partition, _ known: Known) -> [String] {
+        [
+            nodeID.text, String(known.mark.microseconds), String(longestTokenLifetime),
+            EventTag(.random(in: 1 ... .max)).description, EventTag(.random(in: 1 ... .max)).description,
+            known.incarnation ?? "", keys.events(partition), String(logWindow),
+        ]
+    }
+
+    /// What the node's feed knows when it makes a call.
+    package struct Known: Sendable {
+        package var mark: Stamp
+        package var incarnation: String?
+        /// Whether the term is so young that stamps may be missing.
+        package var isTermYoung: Bool
+    }
+
+    private func call(
+        _ script: RedisScript, _ partition: Partition, _ known: Known, keys more: [String] = [], _ arguments: [String]
+    ) -> RedisScriptCall {
+        RedisScriptCall(
+            script, keys: keys.common(partition) + more,
+            arguments: (envelope(partition, known) + arguments).map { RedisArgument($0) })
+    }
+
+    package func open(_ partition: Partition, _ known: Known) -> RedisScriptCall {
+        call(Scripts.open, partition, known, [])
+    }
+
+    package func poll(_ partition: Partition, _ known: Known, applied: LogPosition) -> RedisScriptCall {
+        call(Scripts.poll, partition, known, [String(applied.seq), applied.tag.description, staleFlag])
+    }
+
+    package func issue(
+        _ session: SessionID, user: UserID, device: DeviceID?, lifetimeSeconds: Int64, record: [String], _ known: Known
+    ) -> RedisScriptCall {
+        let partition = session.partition
+        return call(
+            Scripts.issue, partition, known,
+            keys: [keys.due(partition), keys.index(user, in: partition), keys.record(session)],
+            [
+                session.description, IndexMember(session: session, device: device).text, String(lifetimeSeconds),
+                user.text,
+            ] + record)
+    }
+
+    package func read(
+        _ session: SessionID, user: UserID, tenant: TenantID?, _ known: Known
+    ) -> RedisScriptCall {
+        call(
+            Scripts.read, session.partition, known, keys: [keys.record(session)],
+            [session.description, user.text, tenant?.text ?? "", staleFlag])
+    }
+
+    package func revoke(
+        _ target: PartitionTarget, in partition: Partition, options: ChangeOptions, _ known: Known
+    ) -> RedisScriptCall {
+        let index = target.user.map { keys.index($0, in: partition) } ?? keys.emptyIndex(partition)
+        return call(
+            Scripts.revoke, partition, known, keys: [keys.due(partition), index] + target.records(keys),
+            head(options, known) + target.arguments)
+    }
+
+    package func permissions(
+        of user: UserID, to permissions: Permissions, in partition: Partition, options: ChangeOptions, _ known: Known
+    ) -> RedisScriptCall {
+        call(
+            Scripts.permissions, partition, known, head(options, known) + [user.text] + permissions.names)
+    }
+
+    /// ARGV[9…11] of a change: who waits, why, and whether cutoffs must be raised.
+    private func head(_ options: ChangeOptions, _ known: Known) -> [String] {
+        [options.waitsForCluster ? nodeID.text : "-", options.reason, known.isTermYoung ? "1" : "0"]
+    }
+
+    package func reassert(_ entries: ArraySlice<ReplicatedEntry>, in partition: Partition, _ known: Known)
+        -> RedisScriptCall
+    {
+        call(
+            Scripts.reassert, partition, known,
+            entries.flatMap { entry in
+                entry.stored.map { [$0.member, String(entry.until.seconds), $0.value] } ?? []
+            })
+    }
+
+    package func sweep(
+        _ partition: Partition, wall: WallTime, batch: Int, idle: [(NodeID, String)], _ known: Known
+    ) -> RedisScriptCall {
+        call(
+            Scripts.sweep, partition, known, keys: [keys.due(partition)],
+            [String(wall.seconds), String(batch)] + idle.flatMap { [$0.0.text, $0.1] })
+    }
+}
+
+/// A revoke's target within one partition, as the script takes it.
+package enum PartitionTarget: Sendable, Equatable {
+    case session(SessionID, user: UserID?, device: DeviceID?)
+    case device(UserID, DeviceID)
+    case except(UserID, SessionID)
+    case user(UserID)
+    case tenant(TenantID)
+    case everyone
+
+    var user: UserID? {
+        switch self {
+        case .session(_, let user, _): user
+        case .device(let user, _), .except(let user, _), .user(let user): user
+        case .tenant, .everyone: nil
+        }
+    }
+
+    func records(_ keys: StoreKeys) -> [String] {
+        if case .session(let session, _, _) = self { [keys.record(session)] } else { [] }
+    }
+
+    var arguments: [String] {
+        switch self {
+        case .session(let session, let user, let device):
+            [
+                "sessions", session.description,
+                user == nil ? "" : IndexMember(session: session, device: device).text,
+            ]
+        case .device(_, let device): ["device", device.text]
+        case .except(_, let session): ["except", session.description]
+        case .user(let user): ["user", user.text]
+        case .tenant(let tenant): ["tenant", tenant.text]
+        case .everyone: ["everyone"]
+        }
+    }
+}
+
+/// A member of a user's index: the session id, a space, and the device id, so that ending a device's sessions needs no
+/// record to be read.
+package struct IndexMember: Sendable, Equatable {
+    package let session: SessionID
+    package let device: DeviceID?
+
+    package init(session: SessionID, device: DeviceID?) {
+        self.session = session
+        self.device = device
+    }
+
+    package init?(_ text: String) {
+        guard let session = SessionID(text.prefix(28)) else { return nil }
+        self.session = session
+        device = DeviceID(String(text.dropFirst(29)))
+    }
+
+    package var text: String { "\(session) \(device?.text ?? "")" }
+}

@@ -1,0 +1,41 @@
+// The names of everything that lives in Redis. All of one partition carry its hash tag `{p}`, so that one script can
+// touch all of them, on Redis Cluster too; the only other key is the cluster's own settings.
+
+import CurfewCore
+
+/// Keys and channels under one namespace.
+package struct StoreKeys: Sendable {
+    package let namespace: String
+
+    package init(namespace: String) { self.namespace = namespace }
+
+    /// The partition count of this cluster, written once.
+    package var partitionCount: String { "\(namespace):partitions" }
+
+    private func key(_ partition: Partition, _ suffix: String) -> String {
+        "\(namespace):{\(partition.index)}:\(suffix)"
+    }
+
+    package func head(_ partition: Partition) -> String { key(partition, "head") }
+    package func log(_ partition: Partition) -> String { key(partition, "log") }
+    package func revoked(_ partition: Partition) -> String { key(partition, "revoked") }
+    package func values(_ partition: Partition) -> String { key(partition, "values") }
+    package func nodes(_ partition: Partition) -> String { key(partition, "nodes") }
+    package func due(_ partition: Partition) -> String { key(partition, "due") }
+    package func record(_ session: SessionID) -> String { key(session.partition, "s:\(session)") }
+    package func index(_ user: UserID, in partition: Partition) -> String { key(partition, "u:\(user.text)") }
+    /// The index of nobody: a name for scripts whose user is not known; never written.
+    package func emptyIndex(_ partition: Partition) -> String { key(partition, "u:") }
+
+    /// Where a partition's events are published.
+    package func events(_ partition: Partition) -> String { key(partition, "events") }
+    /// Where those who applied an event tell the node that asked.
+    package func acknowledgements(_ partition: Partition, to node: NodeID) -> String {
+        key(partition, "acks:\(node)")
+    }
+
+    /// What every script gets: KEYS[1…5].
+    package func common(_ partition: Partition) -> [String] {
+        [head(partition), log(partition), revoked(partition), values(partition), nodes(partition)]
+    }
+}

@@ -1,0 +1,68 @@
+// The replicated state as Redis holds it: a member of `{p}:revoked`, and beside it in `{p}:values` the stamp (of a cutoff)
+// or the stamp and the permissions (of a change), separated by tabs. Sessions have no value.
+
+import CurfewCore
+
+extension ReplicatedEntry {
+    /// Member and value; `nil` for a change that leaves nothing behind or that names several sessions.
+    package var stored: (member: String, value: String)? {
+        switch change {
+        case .sessions(let ids):
+            ids.count == 1 ? ("s:\(ids[0])", "") : nil
+        case .user(let user, let stamp): ("u:\(user.text)", String(stamp.microseconds))
+        case .tenant(let tenant, let stamp): ("t:\(tenant.text)", String(stamp.microseconds))
+        case .everyone(let stamp): ("e", String(stamp.microseconds))
+        case .permissions(let user, let permissions, let stamp):
+            ("p:\(user.text)", ([String(stamp.microseconds)] + permissions.names).joined(separator: "\t"))
+        case .nothing: nil
+        }
+    }
+
+    /// Reads what `stored` gives; `nil` for anything else.
+    package init?(member: String, value: String, until: WallTime) {
+        let subject = String(member.dropFirst(2))
+        let words = value.split(separator: "\t").map(String.init)
+        let stamp = words.first.flatMap(UInt64.init).map(Stamp.init)
+        let change: Change
+        switch member.prefix(2) {
+        case "s:":
+            guard let session = SessionID(subject) else { return nil }
+            change = .sessions([session])
+        case "u:":
+            guard let user = UserID(subject), let stamp else { return nil }
+            change = .user(user, stamp)
+        case "t:":
+            guard let tenant = TenantID(subject), let stamp else { return nil }
+            change = .tenant(tenant, stamp)
+        case "e":
+            guard let stamp else { return nil }
+            change = .everyone(stamp)
+        case "p:":
+            guard let user = UserID(subject), let stamp, let permissions = Permissions(Array(words.dropFirst()))
+            else { return nil }
+            change = .permissions(user, permissions, stamp)
+        default: return nil
+        }
+        self.init(change: change, until: until)
+    }
+}
+
+extension Event {
+    /// What the event leaves in the replicated state, one subject each.
+    package var entries: [ReplicatedEntry] {
+        if case .sessions(let ids) = change {
+            return ids.map { ReplicatedEntry(change: .sessions([$0]), until: until) }
+        }
+        return change == .nothing ? [] : [ReplicatedEntry(change: change, until: until)]
+    }
+}
+
+extension Change {
+    /// The stamp of a cutoff or of a permission change.
+    package var stamp: Stamp? {
+        switch self {
+        case .sessions, .nothing: nil
+        case .user(_, let stamp), .tenant(_, let stamp), .everyone(let stamp), .permissions(_, _, let stamp): stamp
+        }
+    }
+}

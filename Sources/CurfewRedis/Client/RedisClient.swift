@@ -1,0 +1,129 @@
+// One command connection that comes back by itself. Calls never wait for a connection: without one they fail at once, so
+// that a node's callers get their 503 in time. All traffic is on one event loop; everything here may be called from any thread.
+
+import Logging
+import NIOCore
+import Synchronization
+
+/// A pipelined client for one Redis. `run()` has to run for it to connect.
+package final class RedisClient: Sendable {
+    private let address: RedisAddress
+    private let eventLoop: any EventLoop
+    private let limits: RedisLimits
+    private let logger: Logger
+    private let onConnect: @Sendable (RedisConnection) async throws -> Void
+    private let onDisconnect: @Sendable () -> Void
+    private let presence = Presence()
+    private let lostPublishes = Atomic<UInt64>(0)
+
+    /// - Parameters:
+    ///   - onConnect: gets each new connection before anybody else may send on it; where it throws, the connection is
+    ///     closed and another one tried after a pause.
+    ///   - onDisconnect: after the end of a connection whose `onConnect` had returned, before the next one's.
+    package init(
+        address: RedisAddress, eventLoopGroup: any EventLoopGroup, limits: RedisLimits = RedisLimits(), logger: Logger,
+        onConnect: @escaping @Sendable (RedisConnection) async throws -> Void = { _ in },
+        onDisconnect: @escaping @Sendable () -> Void = {}
+    ) {
+        var logger = logger
+        logger[metadataKey: "redis"] = "\(address)"
+        self.address = address
+        self.eventLoop = eventLoopGroup.next()
+        self.limits = limits
+        self.logger = logger
+        self.onConnect = onConnect
+        self.onDisconnect = onDisconnect
+    }
+
+    /// Connects, and again whenever the connection is lost, until its task is cancelled; then closes and returns. Run it once.
+    package func run() async {
+        let connector = Connector(address: address, eventLoop: eventLoop, limits: limits)
+        await ReconnectLoop(limits: limits, logger: logger).run { () throws(RedisError) in
+            do throws(RedisError) {
+                let connection = try await connector.openConnection(generation: presence.nextGeneration())
+                let ended = await withTaskCancellationHandler {
+                    await live(on: connection)
+                } onCancel: {
+                    connection.close(reason: "stopped")
+                }
+                return try ended.get()
+            } catch {
+                presence.away(reason: ConnectFailure.reason(of: error))
+                throw error
+            }
+        }
+        presence.stop()
+    }
+
+    /// The connection that serves calls now, for those that must not be moved to another one; `nil` while there is none.
+    package var connection: RedisConnection? { try? presence.connection(for: "") }
+
+    /// Number of the connection that serves calls now or served them last; 0 before the first.
+    package var generation: UInt64 { presence.generation }
+
+    /// Returns once calls can be sent; throws `.unavailable` with the last reason at the deadline or when stopped.
+    package func waitUntilConnected(timeout: Duration) async throws(RedisError) {
+        try await presence.wait(timeout: timeout, on: eventLoop)
+    }
+
+    /// Closes the connection now, as when it is suspected to be half-open; `run()` makes a new one.
+    package func drop(reason: String) { connection?.close(reason: reason) }
+
+    /// See `RedisConnection.send`. Fails at once with `.unavailable` while there is no connection.
+    package func send(_ command: RedisCommand, timeout: Duration? = nil) async throws(RedisError) -> RedisValue {
+        try await presence.connection(for: command.operation).send(command, timeout: timeout)
+    }
+
+    /// See `RedisConnection.pipeline`.
+    package func pipeline(_ commands: [RedisCommand], timeout: Duration? = nil) async throws(RedisError) -> [RedisValue] {
+        guard let first = commands.first else { return [] }
+        return try await presence.connection(for: first.operation).pipeline(commands, timeout: timeout)
+    }
+
+    /// See `RedisConnection.evaluate`.
+    package func evaluate(
+        _ script: RedisScript, keys: [String], arguments: [RedisArgument] = [], timeout: Duration? = nil
+    ) async throws(RedisError) -> RedisValue {
+        try await presence.connection(for: script.name)
+            .evaluate(script, keys: keys, arguments: arguments, timeout: timeout)
+    }
+
+    /// See `RedisConnection.evaluateAll`.
+    package func evaluateAll(
+        _ calls: [RedisScriptCall], then commands: [RedisCommand] = [], timeout: Duration? = nil
+    ) async throws(RedisError) -> [RedisValue] {
+        guard let operation = calls.first?.script.name ?? commands.first?.operation else { return [] }
+        return try await presence.connection(for: operation).evaluateAll(calls, then: commands, timeout: timeout)
+    }
+
+    /// Publishes and forgets: never waits, may be called on an event loop. Without a connection, past a bound, or when the
+    /// connection ends first, the message is lost and counted.
+    package func publish(channel: String, message: [UInt8]) {
+        let command = RedisCommand("PUBLISH", [RedisArgument(channel), RedisArgument(message)])
+        guard let connection else {
+            lostPublishes.wrappingAdd(1, ordering: .relaxed)
+            return
+        }
+        connection.post(command) { [weak self] _ in self?.lostPublishes.wrappingAdd(1, ordering: .relaxed) }
+    }
+
+    /// Messages that `publish` could not hand over for certain.
+    package var lostPublishCount: UInt64 { lostPublishes.load(ordering: .relaxed) }
+
+    /// The life of one connection: the hook alone on it, then everybody, until it ends.
+    private func live(on connection: RedisConnection) async -> Result<String, RedisError> {
+        do {
+            try await onConnect(connection)
+        } catch {
+            connection.close(reason: "onConnect failed")
+            _ = await connection.waitUntilClosed()
+            return .failure(.unavailable(operation: "connect", reason: ConnectFailure.text(of: error)))
+        }
+        presence.here(connection)
+        logger.info("connected to Redis", metadata: ["connection": "\(connection.generation)"])
+        let reason = await connection.waitUntilClosed()
+        presence.away(reason: reason)
+        onDisconnect()
+        return .success(reason)
+    }
+}

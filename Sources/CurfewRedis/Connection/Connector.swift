@@ -1,0 +1,99 @@
+// From an address to an open channel, on one given event loop: TCP or unix socket, TLS in front where it is asked for.
+// Ends when its task is cancelled, even in the middle of a connect that nobody answers.
+
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+struct Connector: Sendable {
+    let address: RedisAddress
+    let eventLoop: any EventLoop
+    let limits: RedisLimits
+
+    /// An open channel whose last handler is what `makeHandler` made. TLS may still be shaking hands.
+    func open<Handler: ChannelHandler>(_ makeHandler: @escaping @Sendable () -> Handler) async throws(RedisError) -> any Channel {
+        let result = await raceWithCancellation(connect(makeHandler))
+        switch result {
+        case .success(let channel): return channel
+        case .failure(let error): throw .unavailable(operation: "connect", reason: ConnectFailure.text(of: error))
+        }
+    }
+
+    /// A command connection that Redis has let in: AUTH, SELECT and PING are answered.
+    func openConnection(generation: UInt64) async throws(RedisError) -> RedisConnection {
+        let limits = limits
+        let channel = try await open { ConnectionHandler(limits: limits) }
+        let connection = await RedisConnection(channel: channel, generation: generation, limits: limits)
+        let problem = await withTaskCancellationHandler {
+            await greet(connection)
+        } onCancel: {
+            connection.close(reason: "stopped")
+        }
+        if let problem {
+            connection.close(reason: "not let in")
+            throw .unavailable(operation: "connect", reason: problem)
+        }
+        return connection
+    }
+
+    /// `nil` once Redis has let the connection in.
+    private func greet(_ connection: RedisConnection) async -> String? {
+        let greeting = Greeting(address: address)
+        do throws(RedisError) {
+            let replies = try await connection.pipeline(greeting.commands, timeout: limits.connectTimeout)
+            return replies.enumerated().lazy.compactMap { greeting.problem(with: $1, to: $0) }.first
+        } catch {
+            return ConnectFailure.reason(of: error)
+        }
+    }
+
+    private func connect<Handler: ChannelHandler>(
+        _ makeHandler: @escaping @Sendable () -> Handler
+    ) -> EventLoopFuture<any Channel> {
+        let address = address
+        let bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(TimeAmount(limits.connectTimeout))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls = try address.makeTLSHandler() { try channel.pipeline.syncOperations.addHandler(tls) }
+                    try channel.pipeline.syncOperations.addHandler(makeHandler())
+                }
+            }
+        return switch address.endpoint {
+        case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
+        case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
+        }
+    }
+
+    private func raceWithCancellation(_ opening: EventLoopFuture<any Channel>) async -> Result<any Channel, any Error> {
+        let promise = eventLoop.makePromise(of: (any Channel).self)
+        let isDecided = NIOLoopBoundBox.makeBoxSendingValue(false, eventLoop: eventLoop)
+        opening.whenComplete { result in
+            if isDecided.value {
+                // Cancelled before: nobody will ever use this channel.
+                if case .success(let channel) = result { channel.close(promise: nil) }
+                return
+            }
+            isDecided.value = true
+            promise.completeWith(result)
+        }
+        return await withTaskCancellationHandler {
+            do { return .success(try await promise.futureResult.get()) } catch { return .failure(error) }
+        } onCancel: {
+            eventLoop.execute {
+                if isDecided.value { return }
+                isDecided.value = true
+                promise.fail(CancellationError())
+            }
+        }
+    }
+}
+
+extension RedisAddress {
+    /// Verifies the certificate for the host's name, or for the address connected to where the host is an IP address.
+    fileprivate func makeTLSHandler() throws -> NIOSSLClientHandler? {
+        guard let tls, case .tcp(let host, _) = endpoint else { return nil }
+        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        return try NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : host)
+    }
+}

@@ -1,0 +1,86 @@
+// Where Redis is and how to get in, from one URL. Checked as a whole when it is made, certificates included,
+// so that a wrong setting is one clear line at start and not an endless retry. The password is in no text made here.
+
+import NIOSSL
+
+/// An address that can't be used. Names what was expected, never what stood where a password may stand.
+package struct RedisAddressError: Error, Sendable, Equatable, CustomStringConvertible {
+    package let problem: String
+    /// The forms of a Redis URL, for the one line that a wrong setting gets.
+    package static let expected =
+        "redis://[[user]:password@]host[:port][/db], rediss://… for TLS, or redis+unix://[[user]:password@]/path[?db=N]"
+
+    package var description: String { "\(problem); expected \(Self.expected)" }
+}
+
+/// A Redis to connect to.
+package struct RedisAddress: Sendable {
+    enum Endpoint: Sendable, Equatable {
+        case tcp(host: String, port: Int)
+        case unix(path: String)
+    }
+
+    let endpoint: Endpoint
+    /// `nil`: no user name is sent (the default user).
+    let user: String?
+    let password: String?
+    let database: Int
+    /// Set for `rediss://`; verifies the certificate and the name or IP address in it.
+    let tls: NIOSSLContext?
+
+    /// - Parameters:
+    ///   - url: see `RedisAddressError.expected`. User, password and path may be percent-encoded.
+    ///   - certificateAuthorities: PEM file of the authorities for `rediss://`; `nil`: the system's.
+    package init(url: String, certificateAuthorities: String? = nil) throws(RedisAddressError) {
+        let parts = try RedisURL(url)
+        endpoint = parts.endpoint
+        user = parts.user
+        password = parts.password
+        database = parts.database
+        if parts.isEncrypted {
+            tls = try Self.makeContext(certificateAuthorities: certificateAuthorities)
+        } else if certificateAuthorities != nil {
+            throw RedisAddressError(problem: "certificate authorities are for rediss:// only")
+        } else {
+            tls = nil
+        }
+    }
+
+    private static func makeContext(certificateAuthorities: String?) throws(RedisAddressError) -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.certificateVerification = .fullVerification
+        if let file = certificateAuthorities {
+            let certificates = (try? NIOSSLCertificate.fromPEMFile(file)) ?? []
+            if certificates.isEmpty {
+                throw RedisAddressError(problem: "no PEM certificates can be read from \(file)")
+            }
+            configuration.trustRoots = .certificates(certificates)
+        }
+        do {
+            return try NIOSSLContext(configuration: configuration)
+        } catch {
+            throw RedisAddressError(problem: "TLS can't be set up (\(error))")
+        }
+    }
+}
+
+extension RedisAddress: CustomStringConvertible {
+    /// The URL in its full form, with the password masked.
+    package var description: String {
+        let credentials = password.map { _ in "\(user ?? ""):***@" } ?? ""
+        switch endpoint {
+        case .tcp(let host, let port):
+            let name = host.contains(":") ? "[\(host)]" : host
+            return "\(tls == nil ? "redis" : "rediss")://\(credentials)\(name):\(port)/\(database)"
+        case .unix(let path): return "redis+unix://\(credentials)\(path)?db=\(database)"
+        }
+    }
+
+    /// Any text that was meant as a Redis URL, with whatever may be a password masked.
+    package static func masked(_ url: String) -> String {
+        guard let at = url.lastIndex(of: "@") else { return url }
+        guard let scheme = url.firstRange(of: "://"), scheme.upperBound <= at else { return "***" + url[at...] }
+        return url[..<scheme.upperBound] + "***" + url[at...]
+    }
+}

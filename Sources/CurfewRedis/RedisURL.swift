@@ -1,0 +1,125 @@
+// The parts of a Redis URL. Strict: what is not understood is refused, and no refusal quotes any of the text,
+// since a password with an unescaped `/` or `@` may end up in any part.
+
+/// A Redis URL taken apart.
+struct RedisURL: Equatable {
+    static let defaultPort = 6379
+    static let maximumDatabase = 65_535
+
+    var endpoint: RedisAddress.Endpoint
+    var isEncrypted: Bool
+    var user: String?
+    var password: String?
+    var database: Int
+
+    init(_ url: String) throws(RedisAddressError) {
+        guard let separator = url.firstRange(of: "://") else { throw RedisAddressError(problem: "no scheme") }
+        let rest = url[separator.upperBound...]
+        if rest.contains("#") || !rest.allSatisfy({ $0.isASCII && $0 > " " && $0 != "\u{7F}" }) {
+            throw RedisAddressError(problem: "a character that must be percent-encoded")
+        }
+        switch url[..<separator.lowerBound].lowercased() {
+        case "redis": isEncrypted = false
+        case "rediss": isEncrypted = true
+        case "redis+unix":
+            isEncrypted = false
+            (endpoint, user, password, database) = try Self.unix(rest)
+            return
+        default: throw RedisAddressError(problem: "another scheme")
+        }
+        (endpoint, user, password, database) = try Self.network(rest)
+    }
+
+    private typealias Parts = (RedisAddress.Endpoint, String?, String?, Int)
+
+    private static func network(_ rest: Substring) throws(RedisAddressError) -> Parts {
+        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
+        let (user, password, host) = try credentials(rest[..<slash])
+        let path = rest[slash...].dropFirst()
+        let database = path.isEmpty ? 0 : try number(path, 0...maximumDatabase, "the database is not a number")
+        return (try hostAndPort(host), user, password, database)
+    }
+
+    private static func unix(_ rest: Substring) throws(RedisAddressError) -> Parts {
+        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
+        let (user, password, host) = try credentials(rest[..<slash])
+        guard host.isEmpty else { throw RedisAddressError(problem: "a host where only a path can stand") }
+        let halves = rest[slash...].split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let first = halves.first, let path = decoded(first), path.count > 1 else {
+            throw RedisAddressError(problem: "no path of a unix socket")
+        }
+        var database = 0
+        if halves.count == 2 {
+            guard halves[1].hasPrefix("db=") else { throw RedisAddressError(problem: "another query than db") }
+            database = try number(halves[1].dropFirst(3), 0...maximumDatabase, "the database is not a number")
+        }
+        return (.unix(path: path), user, password, database)
+    }
+
+    private static func credentials(
+        _ authority: Substring
+    ) throws(RedisAddressError) -> (user: String?, password: String?, host: Substring) {
+        guard let at = authority.lastIndex(of: "@") else { return (nil, nil, authority) }
+        let host = authority[authority.index(after: at)...]
+        guard let colon = authority[..<at].firstIndex(of: ":") else {
+            throw RedisAddressError(problem: "a user without a password")
+        }
+        guard let user = decoded(authority[..<colon]),
+            let password = decoded(authority[authority.index(after: colon)..<at])
+        else { throw RedisAddressError(problem: "a user or password that is not percent-encoded UTF-8") }
+        if user.isEmpty && password.isEmpty { throw RedisAddressError(problem: "an empty user and password") }
+        return (user.isEmpty ? nil : user, password, host)
+    }
+
+    private static func hostAndPort(_ text: Substring) throws(RedisAddressError) -> RedisAddress.Endpoint {
+        var host = text
+        var port = Substring()
+        if text.first == "[" {
+            guard let end = text.firstIndex(of: "]") else { throw RedisAddressError(problem: "no ] after [") }
+            host = text[text.index(after: text.startIndex)..<end]
+            port = text[text.index(after: end)...]
+            guard host.contains(":") else { throw RedisAddressError(problem: "no IPv6 address between [ and ]") }
+        } else if let colon = text.firstIndex(of: ":") {
+            host = text[..<colon]
+            port = text[colon...]
+        }
+        let isPlain = host.allSatisfy { $0.isLetter || $0.isNumber || "-._:%".contains($0) }
+        guard !host.isEmpty, isPlain else { throw RedisAddressError(problem: "no host") }
+        if port.isEmpty { return .tcp(host: String(host), port: defaultPort) }
+        guard port.first == ":" else { throw RedisAddressError(problem: "no port after ]") }
+        return .tcp(host: String(host), port: try number(port.dropFirst(), 1...65_535, "the port is not a number"))
+    }
+
+    private static func number(
+        _ text: Substring, _ range: ClosedRange<Int>, _ problem: String
+    ) throws(RedisAddressError) -> Int {
+        guard text.allSatisfy({ ("0"..."9").contains($0) }), let value = Int(text), range.contains(value) else {
+            throw RedisAddressError(problem: problem)
+        }
+        return value
+    }
+
+    /// Percent-decoded; `nil` where an escape is broken, the result is not UTF-8 or holds a NUL.
+    static func decoded(_ text: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = text.utf8.makeIterator()
+        while let byte = rest.next() {
+            if byte != UInt8(ascii: "%") {
+                bytes.append(byte)
+                continue
+            }
+            guard let high = rest.next().flatMap(hexDigit), let low = rest.next().flatMap(hexDigit) else { return nil }
+            bytes.append(high << 4 | low)
+        }
+        return bytes.contains(0) ? nil : String(validating: bytes, as: UTF8.self)
+    }
+
+    private static func hexDigit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}
