@@ -4,7 +4,7 @@
 package struct RedisLimits: Sendable, Equatable {
     /// Deadline of a command that names none. Past it the command fails and the connection is closed.
     package var commandTimeout = Duration.seconds(2)
-    /// Deadline of resolving, connecting, TLS, AUTH and SELECT together, twice at most: once for the socket, once for the rest.
+    /// Deadline of connecting a socket, and once more of what follows on it: TLS, AUTH, SELECT.
     package var connectTimeout = Duration.seconds(1)
     /// Commands without an answer yet. Past it a send fails at once with `.overloaded`.
     package var maximumPending = 10_000

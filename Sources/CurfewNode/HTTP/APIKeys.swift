@@ -1,7 +1,6 @@
 // Who may call the admin listener. A key is known by its SHA-256 only; it is compared with every configured one in
 // constant time, so that how long an answer takes says nothing about any of them.
 
-import COpenSSL
 import CurfewCore
 
 struct APIKeys: Sendable {
@@ -11,16 +10,10 @@ struct APIKeys: Sendable {
 
     /// The key's owner, `nil` for an unknown key.
     func owner(of key: [UInt8]) -> APIKey? {
-        let hash = APIKeys.sha256(key)
+        let hash = sha256(key)
         var found: APIKey?
         for candidate in keys where ConstantTime.areEqual(candidate.hash, hash) { found = candidate }
         return found
-    }
-
-    private static func sha256(_ bytes: [UInt8]) -> [UInt8] {
-        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
-        SHA256(bytes, bytes.count, &digest)
-        return digest
     }
 }
 

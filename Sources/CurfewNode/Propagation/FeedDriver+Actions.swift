@@ -79,7 +79,7 @@ extension FeedDriver {
             guard let known = stored[key.member] else { return true }
             return (entry.change.stamp ?? .zero) > known
         }
-        logger.info(
+        logger.debug(
             "snapshot loaded",
             metadata: [
                 "partition": "\(partition.index)", "seq": "\(head.head.seq)", "lacking": "\(lacking.count)",

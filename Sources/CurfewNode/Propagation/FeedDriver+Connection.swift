@@ -37,11 +37,14 @@ extension FeedDriver {
             state.warnings = warnings
             return state.tracker.see(sighting, at: now)
         }
-        logger.info(
-            "connected to Redis",
-            metadata: ["version": "\(info.version ?? "unknown")", "run_id": "\(reign.runID.prefix(8))"])
         for warning in warnings { logger.warning("split brain is possible", metadata: ["detail": "\(warning)"]) }
         try await reconcileAll(reign, connection)
+        logger.info(
+            "connected to Redis",
+            metadata: [
+                "version": "\(info.version ?? "unknown")", "run_id": "\(reign.runID.prefix(8))",
+                "partitions": "\(partitions.count)",
+            ])
         wake.yield()
     }
 
@@ -71,11 +74,14 @@ extension FeedDriver {
     /// The hook of the client for `durability: "replica"`: it may write only to the primary that the feeds follow.
     package func verifyDurable(_ connection: RedisConnection) async throws {
         let info = RedisInfo(try await connection.send(RedisCommand("INFO", [])).text(for: "INFO"))
-        let followed = self.connection.withLock { $0.generation == nil ? nil : $0.runID }
-        guard info.role == "master", let runID = info.runID, runID == followed else {
+        let deadline = clock.boot() + redisTimeout
+        while followedRunID == nil, clock.boot() < deadline { try await Task.sleep(for: .milliseconds(10)) }
+        guard info.role == "master", let runID = info.runID, runID == followedRunID else {
             throw ConnectionRefusal.notFollowed
         }
     }
+
+    private var followedRunID: String? { connection.withLock { $0.generation == nil ? nil : $0.runID } }
 
     private func checkCluster(_ info: RedisInfo, _ connection: RedisConnection) async throws {
         let key = RedisArgument(calls.keys.partitionCount)

@@ -24,6 +24,9 @@ final class Presence: Sendable {
 
     var generation: UInt64 { state.withLock { $0.generation } }
 
+    /// Why there is no connection, or why there was none before this one.
+    var reason: String { state.withLock { $0.reason } }
+
     func nextGeneration() -> UInt64 {
         state.withLock { state in
             state.connectionsMade += 1

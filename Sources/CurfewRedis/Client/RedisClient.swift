@@ -1,5 +1,5 @@
 // One command connection that comes back by itself. Calls never wait for a connection: without one they fail at once, so
-// that a node's callers get their 503 in time. All traffic is on one event loop; everything here may be called from any thread.
+// that a node's callers get their 503 in time. All traffic is on one event loop; all of this may be called from any thread.
 
 import Logging
 import NIOCore
@@ -35,7 +35,8 @@ package final class RedisClient: Sendable {
         self.onDisconnect = onDisconnect
     }
 
-    /// Connects, and again whenever the connection is lost, until its task is cancelled; then closes and returns. Run it once.
+    /// Connects, and again whenever the connection is lost, until its task is cancelled; then closes and returns.
+    /// Run it once.
     package func run() async {
         let connector = Connector(address: address, eventLoop: eventLoop, limits: limits)
         await ReconnectLoop(limits: limits, logger: logger).run { () throws(RedisError) in
@@ -75,7 +76,9 @@ package final class RedisClient: Sendable {
     }
 
     /// See `RedisConnection.pipeline`.
-    package func pipeline(_ commands: [RedisCommand], timeout: Duration? = nil) async throws(RedisError) -> [RedisValue] {
+    package func pipeline(
+        _ commands: [RedisCommand], timeout: Duration? = nil
+    ) async throws(RedisError) -> [RedisValue] {
         guard let first = commands.first else { return [] }
         return try await presence.connection(for: first.operation).pipeline(commands, timeout: timeout)
     }
@@ -116,14 +119,14 @@ package final class RedisClient: Sendable {
             try await onConnect(connection)
         } catch {
             connection.close(reason: "onConnect failed")
-            _ = await connection.waitUntilClosed()
+            await connection.waitUntilClosed()
             return .failure(.unavailable(operation: "connect", reason: ConnectFailure.text(of: error)))
         }
         presence.here(connection)
-        logger.info("connected to Redis", metadata: ["connection": "\(connection.generation)"])
-        let reason = await connection.waitUntilClosed()
-        presence.away(reason: reason)
+        logger.debug("connected", metadata: ["connection": "\(connection.generation)"])
+        connection.whenClosed { [presence] in presence.away(reason: $0) }
+        await connection.waitUntilClosed()
         onDisconnect()
-        return .success(reason)
+        return .success(presence.reason)
     }
 }

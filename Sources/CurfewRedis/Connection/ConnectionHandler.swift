@@ -43,13 +43,12 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var timer: Scheduled<Void>?
     private var isFlushScheduled = false
+    /// Told once, before anybody's request fails because of it.
+    private var onClose: (@Sendable (_ reason: String) -> Void)?
 
     init(limits: RedisLimits) {
         reader = ReplyReader(maximumReplyBytes: limits.maximumReplyBytes)
     }
-
-    /// Why the connection ended; `nil` while it is open.
-    var closeReason: String? { state.closeReason }
 
     func send(_ request: Request) {
         let action = state.send(
@@ -60,6 +59,11 @@ final class ConnectionHandler: ChannelInboundHandler {
         case .none, .complete, .schedule, .close: break
         }
         perform(action)
+    }
+
+    /// Calls back when the connection ends, at once where it has.
+    func whenClosed(_ callback: @escaping @Sendable (_ reason: String) -> Void) {
+        if let reason = state.closeReason { callback(reason) } else { onClose = callback }
     }
 
     func close(reason: String) { perform(state.close(reason: reason)) }
@@ -100,6 +104,8 @@ final class ConnectionHandler: ChannelInboundHandler {
             timer?.cancel()
             timer = nil
             context?.close(promise: nil)
+            if let reason = state.closeReason { onClose?(reason) }
+            onClose = nil
             for failure in failures { failure.ticket.finish(.failure(failure.error)) }
         }
     }

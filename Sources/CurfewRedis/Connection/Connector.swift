@@ -1,4 +1,4 @@
-// From an address to an open channel, on one given event loop: TCP or unix socket, TLS in front where it is asked for.
+// From an address to an open channel on one event loop: TCP or unix socket, TLS in front where it is asked for.
 // Ends when its task is cancelled, even in the middle of a connect that nobody answers.
 
 import NIOCore
@@ -11,7 +11,9 @@ struct Connector: Sendable {
     let limits: RedisLimits
 
     /// An open channel whose last handler is what `makeHandler` made. TLS may still be shaking hands.
-    func open<Handler: ChannelHandler>(_ makeHandler: @escaping @Sendable () -> Handler) async throws(RedisError) -> any Channel {
+    func open<Handler: ChannelHandler>(
+        _ makeHandler: @escaping @Sendable () -> Handler
+    ) async throws(RedisError) -> any Channel {
         let result = await raceWithCancellation(connect(makeHandler))
         switch result {
         case .success(let channel): return channel

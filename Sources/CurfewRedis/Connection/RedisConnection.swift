@@ -34,7 +34,9 @@ package final class RedisConnection: Sendable {
 
     /// Several commands in one write with nothing between them; one deadline for all. Replies come in their order, error
     /// replies stay values. Errors name the first command.
-    package func pipeline(_ commands: [RedisCommand], timeout: Duration? = nil) async throws(RedisError) -> [RedisValue] {
+    package func pipeline(
+        _ commands: [RedisCommand], timeout: Duration? = nil
+    ) async throws(RedisError) -> [RedisValue] {
         try await pipeline(commands, deadline: .now() + TimeAmount(timeout ?? limits.commandTimeout))
     }
 
@@ -77,12 +79,14 @@ package final class RedisConnection: Sendable {
         channel.eventLoop.execute { handler.value.close(reason: reason) }
     }
 
-    /// Returns once the channel is closed; the reason for it.
-    func waitUntilClosed() async -> String {
-        try? await channel.closeFuture.get()
-        let reason = try? await channel.eventLoop.submit { [handler] in handler?.value.closeReason }.get()
-        return reason.flatMap { $0 } ?? "closed"
+    /// Calls back on the event loop when the connection ends, before anybody's call fails because of it.
+    func whenClosed(_ callback: @escaping @Sendable (_ reason: String) -> Void) {
+        guard let handler else { return callback("closed") }
+        channel.eventLoop.execute { handler.value.whenClosed(callback) }
     }
+
+    /// Returns once the channel is closed.
+    func waitUntilClosed() async { try? await channel.closeFuture.get() }
 
     private func pipeline(
         _ commands: [RedisCommand], deadline: NIODeadline
@@ -96,7 +100,9 @@ package final class RedisConnection: Sendable {
     }
 
     /// An error means that nothing was sent and the caller was not taken.
-    private func submit(_ commands: [RedisCommand], deadline: NIODeadline, caller: RequestTicket.Caller) -> RedisError? {
+    private func submit(
+        _ commands: [RedisCommand], deadline: NIODeadline, caller: RequestTicket.Caller
+    ) -> RedisError? {
         let operation = commands[0].operation
         guard let handler, let bytes = CommandFormatter.format(commands) else {
             return .unavailable(operation: operation, reason: handler == nil ? "closed" : "no memory")

@@ -37,7 +37,8 @@ package final class RedisSubscriber: Sendable {
         callbacks = SubscriberCallbacks(onMessage: onMessage, onSubscribed: onSubscribed, onLost: onLost)
     }
 
-    /// Connects, and again whenever the connection is lost, until its task is cancelled; then closes and returns. Run it once.
+    /// Connects, and again whenever the connection is lost, until its task is cancelled; then closes and returns.
+    /// Run it once.
     package func run() async {
         await ReconnectLoop(limits: limits, logger: logger).run { () throws(RedisError) in
             let ending = Ending()

@@ -1,5 +1,6 @@
 // A subscriber's connection as a value: the greeting, then the confirmations of every channel in order, then messages
-// and heartbeats. Messages may come before the last confirmation and are delivered. An event in, one action out; no time in here.
+// and heartbeats. Messages may come before the last confirmation and are delivered. An event in, one action out, and
+// no time in here.
 
 struct SubscriberState {
     enum Phase: Equatable {

@@ -1,6 +1,6 @@
-// Bytes to replies, by hiredis' reader. Each reply is copied out and freed at once: no memory of hiredis' leaves this file.
-// Bounded: bytes of one unfinished reply, elements of one array, depth (hiredis' own limit). Past a bound it is an error,
-// after which the connection can only be closed.
+// Bytes to replies, by hiredis' reader. Each reply is copied out and freed at once: no memory of hiredis' gets out.
+// Bounded: bytes of one unfinished reply, elements of one array, depth (hiredis' own limit). Past a bound it is an
+// error, after which the connection can only be closed.
 
 import CHiredis
 import NIOCore

@@ -6,16 +6,19 @@ import CurfewCore
 import NIOCore
 import NIOPosix
 
-/// What the fast path of a node knows; one for all connections.
-struct FastPath: Sendable {
-    let keyRing: KeyRing
-    let table: PartitionTable
-    let boot: @Sendable () -> BootTime
-    let wall: @Sendable () -> WallTime
-    /// Renewal points, by kind.
-    let web: KindSettings
-    let remember: KindSettings
-    let api: KindSettings
+/// What the fast path of a node knows; one object for all connections.
+final class FastPath: Sendable {
+    private let keyRing: KeyRing
+    private let table: PartitionTable
+    private let clock: NodeClock
+    private let configuration: NodeConfiguration
+
+    init(keyRing: KeyRing, table: PartitionTable, clock: NodeClock, configuration: NodeConfiguration) {
+        self.keyRing = keyRing
+        self.table = table
+        self.clock = clock
+        self.configuration = configuration
+    }
 
     /// Answers the request whose head lies in `bytes`; `false` leaves it to the slow path.
     func answer(
@@ -26,11 +29,11 @@ struct FastPath: Sendable {
             FastAnswers.shared.write(.tokenMissing, connection: connection, into: &buffer)
             return true
         }
-        let now = wall()
-        switch keyRing.verdict(on: token, table: table, boot: boot(), wall: now, scratch: scratch) {
+        let now = clock.wall()
+        switch keyRing.verdict(on: token, table: table, boot: clock.boot(), wall: now, scratch: scratch) {
         case .stale: return false
         case .refused(let refusal):
-            FastAnswers.shared.write(ProblemCode(refusal), connection: connection, into: &buffer)
+            FastAnswers.shared.write(ProblemCode(RefusalReason(refusal)), connection: connection, into: &buffer)
             return true
         case .active(let token):
             write(token, now: now, scratch: UnsafeRawBufferPointer(scratch), connection: connection, into: &buffer)
@@ -57,9 +60,9 @@ struct FastPath: Sendable {
                 session: claims.session, user: scratch.slice(claims.user),
                 device: claims.plainDevice.map { scratch.slice($0) }, kind: claims.kind, permissions: permissions,
                 permissionsVersion: version, issuedAt: claims.issuedAt, expiresAt: claims.expiresAt,
-                shouldRefresh: settings(of: claims.kind).isPastRenewal(
+                shouldRefresh: configuration.settings(of: claims.kind).shouldRefresh(
                     issuedAt: claims.issuedAt, expiresAt: claims.expiresAt, now: now),
-                ageMilliseconds: token.age.wholeNanoseconds / 1_000_000, isStale: false)
+                ageMilliseconds: token.age.wholeMilliseconds, isStale: false)
             FastAnswers.shared.write(body, connection: connection, into: &buffer)
         }
         if let change = token.permissionsChange {
@@ -70,37 +73,12 @@ struct FastPath: Sendable {
             write(permissions: scratch.slice(claims.permissions), version: claims.permissionsVersion)
         }
     }
-
-    private func settings(of kind: SessionKind) -> KindSettings {
-        switch kind {
-        case .web: web
-        case .remember: remember
-        case .api: api
-        }
-    }
-}
-
-extension KindSettings {
-    /// Past the renewal point of a token with this life. Both paths decide `refresh` here.
-    package func isPastRenewal(issuedAt: WallTime, expiresAt: WallTime, now: WallTime) -> Bool {
-        Double(now.seconds - issuedAt.seconds) >= renewAfter * Double(expiresAt.seconds - issuedAt.seconds)
-    }
-}
-
-extension ProblemCode {
-    init(_ refusal: TokenRefusal) {
-        switch refusal {
-        case .malformed: self = .tokenMalformed
-        case .signatureInvalid: self = .tokenSignatureInvalid
-        case .expired: self = .tokenExpired
-        case .revoked: self = .sessionRevoked
-        }
-    }
 }
 
 /// Memory for one verdict at a time, one an event loop's thread: connections of a thread never run at once.
 final class VerdictScratch {
-    private static let current = ThreadSpecificVariable<VerdictScratch>()
+    // Safe: every thread finds the value that it put there itself, and no other.
+    private nonisolated(unsafe) static let current = ThreadSpecificVariable<VerdictScratch>()
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: KeyRing.scratchBytes, alignment: 16)
 
     deinit { memory.deallocate() }

@@ -37,7 +37,7 @@ struct HeadScanner: Sendable {
         if searched == 0, let first = bytes.first, !first.isTokenCharacter, first != .carriageReturn {
             return .refused(HeadFacts.notARequestLine)
         }
-        do {
+        do throws(Refusal) {
             while let lineFeed = nextLineFeed(in: bytes) {
                 if let head = try take(lineEndingAt: lineFeed, of: bytes) { return .complete(head) }
             }

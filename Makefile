@@ -1,0 +1,41 @@
+# Everything there is to run. Each goal installs what it needs through apt where that is missing, and says so.
+
+.DEFAULT_GOAL := help
+.PHONY: run test build lint bench clean help build-needs
+
+# Our own targets, not the dependencies. Read by Package.swift.
+export WARNINGS_AS_ERRORS := 1
+
+nodes ?= 3
+port ?= 8080
+
+run: build ## Start three nodes and a Redis, play a login and a revoke across them, stay up (nodes=3 port=8080)
+	@.ci/install redis-server=redis-server
+	@.build/debug/curfew dev --nodes $(nodes) --port $(port) --story
+
+test: build-needs ## Run every test; on real Redis servers and real node processes
+	@.ci/install redis-server=redis-server
+	@swift test
+
+build: build-needs ## Build everything, tests included: .build/debug/curfew
+	@echo 'Building; the first time, with all dependencies, takes some minutes'
+	@swift build --build-tests
+
+lint: ## Check format, scripts and the rules of the house
+	@.ci/install shellcheck=shellcheck
+	@swift format lint --strict --parallel --recursive Package.swift Sources Tests $(wildcard benchmarks/*/Package.swift benchmarks/*/Sources)
+	@shellcheck .ci/* $(wildcard docker/*.sh benchmarks/*/run benchmarks/*/*.sh)
+	@.ci/tidy
+
+bench: build-needs ## Measure, beside nginx, Redis and the bare HMAC
+	@.ci/install redis-server=redis-server nginx=nginx curl=curl
+	@.ci/bench
+
+clean: ## Remove everything that was built
+	rm -rf .build .curfew benchmarks/*/.build
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build-needs:
+	@.ci/install libhiredis-dev libssl-dev pkg-config=pkg-config

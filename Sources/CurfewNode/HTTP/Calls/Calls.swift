@@ -1,0 +1,42 @@
+// From a call to the service's verb and back: one file a group of calls. Nothing here decides anything about sessions.
+
+/// The service, as HTTP calls it.
+struct Calls: Sendable {
+    let service: SessionService
+    /// `/openapi.json` of this listener, made once.
+    let description: [UInt8]
+    let acceptsInsecureCookies: Bool
+
+    func answer(_ request: CallRequest) async throws(Problem) -> Answer {
+        switch request.route.call {
+        case .validate: try await validate(request)
+        case .validateToken: try await validateToken(request)
+        case .validateBatch: try await validateBatch(request)
+        case .issue: try await issue(request)
+        case .revoke: try await revoke(request)
+        case .readSession: try await readSession(request)
+        case .endSession: try await endSession(request)
+        case .listSessions: try await listSessions(request)
+        case .endSessions: try await endSessions(request)
+        case .setPermissions: try await setPermissions(request)
+        case .cluster: cluster()
+        case .healthLive: .json { $0.member("status", "live") }
+        case .healthReady: try ready()
+        case .description: Answer(body: description)
+        }
+    }
+
+    /// Runs a verb; its failures become problems.
+    func run<Value>(_ verb: () async throws(ServiceError) -> Value) async throws(Problem) -> Value {
+        do throws(ServiceError) { return try await verb() } catch { throw Problem(error) }
+    }
+
+    private func ready() throws(Problem) -> Answer {
+        let readiness = service.readiness()
+        guard readiness.isReady else { throw Problem(.revocationStateStale, readiness.detail) }
+        return .json {
+            $0.member("status", "ready")
+            $0.member("detail", readiness.detail)
+        }
+    }
+}

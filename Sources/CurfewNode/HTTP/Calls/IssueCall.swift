@@ -1,0 +1,69 @@
+// Issue: the request's fields and their bounds, and the answer. What later versions add (refresh and CSRF tokens,
+// cookies) has its place in the answer already, as null.
+
+import CurfewCore
+
+extension Calls {
+    func issue(_ request: CallRequest) async throws(Problem) -> Answer {
+        let wanted = try IssueRequest(json: request.body)
+        let issued = try await run { () async throws(ServiceError) in try await service.issue(wanted) }
+        return .json(status: 201) {
+            $0.member("sessionId", issued.session.description)
+            $0.member("userId", issued.user.text)
+            $0.member("deviceId", issued.device?.text)
+            $0.member("kind", issued.kind.rawValue)
+            $0.member("token", issued.token)
+            $0.member("refreshToken", String?.none)
+            $0.member("csrfToken", String?.none)
+            $0.member("issuedAt", issued.issuedAt.rfc3339)
+            $0.member("expiresAt", issued.expiresAt.rfc3339)
+            $0.member("sessionExpiresAt", issued.sessionExpiresAt.rfc3339)
+        }
+    }
+}
+
+extension IssueRequest {
+    /// Every field has its bound here; the service takes them as they are.
+    init(json: [UInt8]) throws(Problem) {
+        var reader = try BodyReader(json)
+        guard let user = try reader.identifier("userId", UserID.init) else {
+            throw .malformed("userId: expected a string")
+        }
+        self.init(user: user)
+        device = try reader.identifier("deviceId", DeviceID.init)
+        tenant = try reader.identifier("tenantId", TenantID.init)
+        kind = try reader.word("kind", SessionKind.self) ?? .web
+        permissions = try reader.permissions() ?? .none
+        details.ipAddress = try reader.text("ipAddress", maximumBytes: 64)
+        details.location = try reader.text("location", maximumBytes: 128)
+        details.userAgent = try reader.text("userAgent", maximumBytes: 512)
+        details.attributesJSON = try reader.objectText("attributes", maximumBytes: 4 * 1024)
+        details.authMethods = try reader.strings("authMethods", maximumCount: 16) ?? []
+        guard details.authMethods.allSatisfy(IssueRequest.isAuthMethod) else {
+            throw .outOfRange("authMethods: expected names of 1 to 32 letters, digits, - or _")
+        }
+        if var device = try reader.object("device") {
+            details.deviceName = try device.text("name", maximumBytes: 128)
+            details.devicePlatform = try device.text("platform", maximumBytes: 128)
+            try device.finish()
+        }
+        try reader.finish()
+    }
+
+    private static func isAuthMethod(_ name: String) -> Bool {
+        (1...32).contains(name.utf8.count)
+            && name.utf8.allSatisfy { $0.isLetter || $0.isDigit || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
+    }
+}
+
+extension BodyReader {
+    /// `nil` where there are none said.
+    mutating func permissions() throws(Problem) -> Permissions? {
+        guard let names = try strings("permissions", maximumCount: Permissions.maximumCount) else { return nil }
+        guard let permissions = Permissions(names) else {
+            throw .outOfRange(
+                "permissions: expected 1 to 128 printable ASCII bytes each, without space, comma, quote or backslash")
+        }
+        return permissions
+    }
+}

@@ -1,0 +1,150 @@
+// The JSON Schemas of what goes in and comes out, by name. `nullable` is a type list, as JSON Schema 2020-12 has it.
+
+enum Schemas {
+    static let all: [(name: String, json: String)] = requests + answers
+
+    private static func object(_ required: [String], _ properties: [(String, String)], isOpen: Bool = true) -> String {
+        let names = required.map { "\"\($0)\"" }.joined(separator: ",")
+        let members = properties.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",")
+        let closed = isOpen ? "" : #","additionalProperties":false"#
+        return #"{"type":"object","required":["# + names + #"],"properties":{"# + members + "}" + closed + "}"
+    }
+
+    private static func reference(_ name: String) -> String { ##"{"$ref":"#/components/schemas/\##(name)"}"## }
+    private static func list(of schema: String, maximum: Int? = nil) -> String {
+        #"{"type":"array","items":"# + schema + (maximum.map { #","maxItems":\#($0)"# } ?? "") + "}"
+    }
+
+    private static let text = #"{"type":"string"}"#
+    private static let optionalText = #"{"type":["string","null"]}"#
+    private static let identifier = #"{"type":"string","minLength":1,"maxLength":128}"#
+    private static let time = #"{"type":"string","format":"date-time"}"#
+    private static let integer = #"{"type":"integer"}"#
+    private static let flag = #"{"type":"boolean"}"#
+    private static let kind = #"{"type":"string","enum":["web","remember","api"]}"#
+    private static let permissions = list(
+        of: ##"{"type":"string","pattern":"^[!#-+\\--\\[\\]-~]{1,128}$"}"##, maximum: 256)
+    private static func text(upTo maximum: Int) -> String { #"{"type":"string","maxLength":\#(maximum)}"# }
+
+    private static let changeOptions: [(String, String)] = [
+        ("wait", #"{"type":"string","enum":["none","cluster"],"default":"none"}"#),
+        ("timeoutMs", #"{"type":"integer","minimum":1,"maximum":60000}"#),
+        ("durability", #"{"type":"string","enum":["primary","replica"],"default":"primary"}"#),
+        ("reason", #"{"type":"string","maxLength":64,"default":"admin"}"#),
+    ]
+
+    private static let requests: [(name: String, json: String)] = [
+        (
+            "IssueRequest",
+            object(
+                ["userId"],
+                [
+                    ("userId", identifier), ("deviceId", identifier), ("tenantId", identifier), ("kind", kind),
+                    ("permissions", permissions),
+                    (
+                        "device",
+                        object([], [("name", text(upTo: 128)), ("platform", text(upTo: 128))], isOpen: false)
+                    ),
+                    ("ipAddress", text(upTo: 64)), ("location", text(upTo: 128)), ("userAgent", text(upTo: 512)),
+                    ("authMethods", list(of: text(upTo: 32), maximum: 16)), ("attributes", #"{"type":"object"}"#),
+                ], isOpen: false)
+        ),
+        ("TokenRequest", object(["token"], [("token", text)], isOpen: false)),
+        ("TokensRequest", object(["tokens"], [("tokens", list(of: text, maximum: 1000))], isOpen: false)),
+        (
+            "RevokeRequest",
+            object(
+                [],
+                [
+                    ("sessionId", text), ("token", text), ("userId", identifier), ("exceptSessionId", text),
+                    ("deviceId", identifier), ("tenantId", identifier), ("everyone", #"{"const":true}"#),
+                ] + changeOptions, isOpen: false)
+        ),
+        (
+            "PermissionsRequest",
+            object(["permissions"], [("permissions", permissions)] + changeOptions, isOpen: false)
+        ),
+    ]
+
+    private static let answers: [(name: String, json: String)] = [
+        ("Health", object(["status"], [("status", text), ("detail", text)])),
+        ("Description", #"{"type":"object"}"#),
+        ("Active", object(activeFields.map(\.0), activeFields + [("stale", flag)])),
+        ("Inactive", object(["active", "code"], [("active", #"{"const":false}"#), ("code", text)])),
+        ("Verdict", #"{"oneOf":["# + reference("Active") + "," + reference("Inactive") + "]}"),
+        ("Verdicts", object(["results"], [("results", list(of: reference("Verdict")))])),
+        ("IssuedSession", object(issuedFields.map(\.0), issuedFields)),
+        ("Session", object(sessionFields.map(\.0), sessionFields)),
+        (
+            "SessionPage",
+            object(
+                ["sessions", "nextCursor"],
+                [("sessions", list(of: reference("Session"))), ("nextCursor", optionalText)])
+        ),
+        ("Change", change),
+        ("Cluster", cluster),
+    ]
+
+    private static let activeFields: [(String, String)] = [
+        ("active", #"{"const":true}"#), ("sessionId", text), ("userId", identifier), ("deviceId", optionalText),
+        ("kind", kind), ("permissions", permissions), ("permissionsVersion", integer), ("issuedAt", time),
+        ("expiresAt", time), ("refresh", flag), ("ageMs", integer),
+    ]
+
+    private static let issuedFields: [(String, String)] = [
+        ("sessionId", text), ("userId", identifier), ("deviceId", optionalText), ("kind", kind), ("token", text),
+        ("refreshToken", optionalText), ("csrfToken", optionalText), ("issuedAt", time), ("expiresAt", time),
+        ("sessionExpiresAt", time),
+    ]
+
+    private static let sessionFields: [(String, String)] = [
+        ("sessionId", text), ("userId", identifier), ("deviceId", optionalText), ("kind", kind),
+        ("permissions", permissions), ("tenantId", optionalText),
+        ("device", object(["name", "platform"], [("name", optionalText), ("platform", optionalText)])),
+        ("ipAddress", optionalText), ("location", optionalText), ("userAgent", optionalText),
+        ("authMethods", list(of: text)), ("attributes", #"{"type":["object","null"]}"#), ("createdAt", time),
+        ("lastActiveAt", time), ("expiresAt", time),
+    ]
+
+    private static let change = object(
+        ["revoked", "fence", "propagation"],
+        [
+            ("revoked", #"{"type":["integer","null"]}"#), ("fence", text),
+            (
+                "propagation",
+                object(
+                    ["state", "nodes", "acknowledged", "elapsedMs"],
+                    [
+                        ("state", #"{"type":"string","enum":["published","acknowledged","fenced","pending"]}"#),
+                        ("nodes", integer), ("acknowledged", integer), ("elapsedMs", #"{"type":"number"}"#),
+                    ])
+            ), ("replicas", integer), ("permissionsVersion", integer),
+        ])
+
+    private static let cluster = object(
+        ["nodeId", "version", "stalenessBoundMs", "redis", "nodes", "partitions"],
+        [
+            ("nodeId", text), ("version", text), ("stalenessBoundMs", integer),
+            (
+                "redis",
+                object(
+                    ["address", "connected", "role", "version", "topology", "warnings"],
+                    [
+                        ("address", text), ("connected", flag), ("role", text), ("version", text),
+                        ("topology", text), ("warnings", list(of: text)),
+                    ])
+            ), ("nodes", list(of: clusterNode)), ("partitions", list(of: clusterPartition)),
+        ])
+
+    private static let clusterNode = object(
+        ["id", "self", "livePartitions", "lag", "servesStale"],
+        [("id", text), ("self", flag), ("livePartitions", integer), ("lag", integer), ("servesStale", flag)])
+
+    private static let clusterPartition = object(
+        ["partition", "seq", "head", "fresh", "ageMs", "detail", "tombstones", "phase"],
+        [
+            ("partition", integer), ("seq", integer), ("head", integer), ("fresh", flag),
+            ("ageMs", #"{"type":["integer","null"]}"#), ("detail", optionalText), ("tombstones", integer),
+            ("phase", text),
+        ])
+}

@@ -1,0 +1,58 @@
+// Both listeners of a node, from its configuration: what a node adds to its services. Access is not logged; a failure of
+// ours is one line, and no line at any level has a token in it.
+
+import CurfewCore
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+
+package struct HTTPListeners: Sendable {
+    private let listeners: [Listener]
+
+    /// `group` has the threads that `configuration.threads` asks for; whoever made it ends it.
+    /// `onListening` is called once a listener, with the port that it really has.
+    package init(
+        configuration: NodeConfiguration, service: SessionService, logger: Logger,
+        group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, acceptsInsecureCookies: Bool = false,
+        onListening: @escaping @Sendable (_ isAdmin: Bool, _ address: ListenAddress) -> Void = { _, _ in }
+    ) {
+        let fastPath = FastPath(
+            keyRing: service.keyRing, table: service.table, clock: service.clock, configuration: configuration)
+        listeners = ListenerKind.allCases.map { kind in
+            let table = RouteTable(kind)
+            let responder = Responder(
+                table: table, keys: APIKeys(configuration.apiKeys),
+                calls: Calls(
+                    service: service, description: OpenAPI.document(of: table),
+                    acceptsInsecureCookies: acceptsInsecureCookies),
+                limits: configuration.limits, logger: logger)
+            var settings = ConnectionSettings(configuration.limits, table: table)
+            settings.head.acceptsInsecureCookie = acceptsInsecureCookies
+            settings.fastPath = kind == .public ? fastPath : nil
+            return Listener(
+                kind: kind, address: kind == .public ? configuration.listen : configuration.adminListen,
+                channel: ListenerChannel(
+                    responder: responder, settings: settings,
+                    maximumConnections: configuration.limits.maximumConnections),
+                group: group, logger: logger, onListening: { onListening(kind == .admin, $0) })
+        }
+    }
+
+    /// The public listener and the admin one. Each serves until it is told to stop, answers what is in flight, and
+    /// returns; it throws `ListenerError` where it can't listen.
+    package func services() -> [any Service] { listeners }
+}
+
+extension ConnectionSettings {
+    init(_ limits: ListenerLimits, table: RouteTable) {
+        let batchPath = table.batchPath.map { Array($0.utf8) }
+        self.init(
+            head: HeadLimits(maximumBytes: limits.maximumHeadBytes, maximumFields: limits.maximumHeadFields),
+            bodyLimit: { path in
+                if let batchPath, path.elementsEqual(batchPath) { return limits.maximumBatchBodyBytes }
+                return limits.maximumBodyBytes
+            },
+            headTimeout: limits.headTimeout, idleTimeout: limits.idleTimeout)
+    }
+}

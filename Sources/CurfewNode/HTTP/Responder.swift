@@ -1,0 +1,141 @@
+// The slow path: finds the call, checks who asks, reads what they ask with, and turns every failure into its problem.
+// The order is always the same: path, key, method, role, query, body; so an answer tells strangers nothing.
+
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTPTypes
+
+/// One request, as a call sees it.
+struct CallRequest: Sendable {
+    let route: Route
+    /// Of the path, in order, decoded.
+    let parameters: [String]
+    let query: [String: String]
+    let fields: HTTPFields
+    let body: [UInt8]
+    /// Who calls; `nil` on the public listener.
+    let caller: APIKey?
+
+    /// A header field's value by its lower-case name.
+    func field(_ name: String) -> String? { fields.first { $0.name.canonicalName == name }?.value }
+}
+
+struct Responder: Sendable {
+    let table: RouteTable
+    let keys: APIKeys
+    let calls: Calls
+    let limits: ListenerLimits
+    let logger: Logger
+
+    /// Answers one request of the framework's.
+    func respond(to request: Request, with writer: consuming ResponseWriter) async throws {
+        let answer = await answer(to: request)
+        var fields = HTTPFields()
+        for field in answer.fields {
+            if let name = HTTPField.Name(field.name) { fields.append(HTTPField(name: name, value: field.value)) }
+        }
+        fields[.contentLength] = String(answer.body.count)
+        let head = HTTPResponse(status: .init(code: answer.status), headerFields: fields)
+        try await writer.write(response: head, body: ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))
+    }
+
+    private func answer(to request: Request) async -> Answer {
+        do throws(Problem) {
+            return try await calls.answer(try await understand(request))
+        } catch {
+            if error.code == .internalError {
+                logger.error("internal failure", metadata: ["detail": "\(error.detail)"])
+            }
+            return Answer(error)
+        }
+    }
+
+    private func understand(_ request: Request) async throws(Problem) -> CallRequest {
+        let target = (request.head.path ?? "/").split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let caller = try caller(of: request.headers, path: target[0])
+        switch try table.match(method: request.method.rawValue, path: target[0]) {
+        case .nothing: throw Problem(.notFound)
+        case .otherMethods(let allow):
+            var problem = Problem(.methodNotAllowed)
+            problem.allow = allow
+            throw problem
+        case .found(let route, let parameters):
+            if case .role(let role) = route.access, caller?.allows(role) != true {
+                throw Problem(.forbidden, "this call needs the role \(role.rawValue)")
+            }
+            let query = try QueryString.parse(target.count > 1 ? target[1] : "", allowed: route.query.map(\.name))
+            let body = try await body(of: request, for: route)
+            return CallRequest(
+                route: route, parameters: parameters, query: query, fields: request.headers, body: body,
+                caller: caller)
+        }
+    }
+
+    /// Only health checks and the public listener's calls go without an API key.
+    private func caller(of fields: HTTPFields, path: Substring) throws(Problem) -> APIKey? {
+        guard table.kind == .admin, !table.isOpen(path) else { return nil }
+        guard let key = Credential.token(authorization: fields[.authorization], cookies: [], acceptsInsecureName: false)
+        else {
+            var problem = Problem(.apiKeyInvalid)
+            problem.lacksCredential = true
+            throw problem
+        }
+        guard let owner = keys.owner(of: key) else { throw Problem(.apiKeyInvalid) }
+        return owner
+    }
+
+    private func body(of request: Request, for route: Route) async throws(Problem) -> [UInt8] {
+        guard route.body != .ignored else { return [] }
+        let limit = route.isBatch ? limits.maximumBatchBodyBytes : limits.maximumBodyBytes
+        let body: [UInt8]
+        do {
+            body = Array(try await request.body.collect(upTo: limit).readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw Problem(.bodyTooLarge)
+        } catch {
+            throw .malformed("the request ended within its body")
+        }
+        if route.body == .absent {
+            guard body.isEmpty else { throw .malformed("this call takes no body") }
+            return []
+        }
+        guard !body.isEmpty else { throw .malformed("this call takes a JSON object as its body") }
+        guard MediaType.isJSON(request.headers[.contentType]) else { throw Problem(.unsupportedMediaType) }
+        return body
+    }
+}
+
+enum MediaType {
+    /// `application/json`, with no charset but UTF-8.
+    static func isJSON(_ field: String?) -> Bool {
+        guard let field else { return false }
+        let parts = field.lowercased().split(separator: ";", omittingEmptySubsequences: false).map { part in
+            part.filter { $0 != " " && $0 != "\t" && $0 != "\"" }
+        }
+        guard parts.first == "application/json" else { return false }
+        return parts.dropFirst().allSatisfy { !$0.hasPrefix("charset=") || $0 == "charset=utf-8" }
+    }
+}
+
+enum QueryString {
+    /// Unknown and repeated parameters are refused: a typo must not widen what a call does.
+    static func parse(_ text: some StringProtocol, allowed: [String]) throws(Problem) -> [String: String] {
+        var values: [String: String] = [:]
+        for pair in text.utf8.split(separator: UInt8(ascii: "&")) {
+            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = PercentCoding.decode(parts[0], plusIsSpace: true),
+                let value = PercentCoding.decode(parts.count > 1 ? parts[1] : pair.suffix(0), plusIsSpace: true)
+            else { throw .malformed("the query holds a percent escape that is not UTF-8 text") }
+            guard allowed.contains(name) else {
+                let known = allowed.isEmpty ? "none" : allowed.joined(separator: ", ")
+                throw .unknownField("a query parameter that this call does not have; it has \(known)")
+            }
+            guard values.updateValue(value, forKey: name) == nil else {
+                throw .unknownField("the query parameter \(name) appears twice")
+            }
+        }
+        return values
+    }
+}

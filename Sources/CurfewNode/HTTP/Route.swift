@@ -1,0 +1,99 @@
+// The table of calls: from it come the routing, 405 with `Allow`, the role that a call needs, which query parameters and
+// bodies it takes, and the OpenAPI description. A call that isn't here doesn't exist.
+
+/// Every call there is. The responder's `switch` over it is the proof that each is answered.
+enum Call: String, CaseIterable, Sendable {
+    case validate, healthLive, healthReady, description
+    case issue, validateToken, validateBatch, revoke
+    case readSession, endSession, listSessions, endSessions, setPermissions, cluster
+}
+
+enum ListenerKind: String, CaseIterable, Sendable {
+    case `public`, admin
+}
+
+struct Route: Sendable {
+    enum Method: String, Sendable { case get = "GET", post = "POST", put = "PUT", delete = "DELETE" }
+
+    enum Access: Equatable, Sendable {
+        case open
+        /// The session's own token.
+        case session
+        case role(APIKey.Role)
+    }
+
+    enum Body: Equatable, Sendable {
+        /// Whatever comes is read and forgotten.
+        case ignored
+        /// There may be none.
+        case absent
+        /// A JSON object of this schema.
+        case json(schema: String)
+    }
+
+    struct Parameter: Sendable {
+        var name: String
+        var summary: String
+        /// JSON of its schema.
+        var schema = #"{"type":"string"}"#
+    }
+
+    var call: Call
+    var method: Method
+    var path: String
+    var access: Access
+    var summary: String
+    var body = Body.ignored
+    var query: [Parameter] = []
+    var headers: [Parameter] = []
+    /// Status and schema of what is no problem.
+    var answers: [(status: Int, schema: String)]
+    /// Beyond those that every call can have.
+    var problems: [ProblemCode] = []
+    /// Takes the batch's larger body.
+    var isBatch = false
+}
+
+extension Route {
+    /// The path's parameters, percent-decoded, where this path has the route's shape; `nil` where it has not.
+    /// Throws for a parameter that is no text.
+    func parameters(in path: Substring) throws(Problem) -> [String]? {
+        let pattern = self.path.split(separator: "/", omittingEmptySubsequences: false)
+        let segments = path.split(separator: "/", omittingEmptySubsequences: false)
+        guard pattern.count == segments.count else { return nil }
+        var encoded: [Substring] = []
+        for (expected, found) in zip(pattern, segments) {
+            if expected.hasPrefix("{") {
+                guard !found.isEmpty else { return nil }
+                encoded.append(found)
+            } else if expected.utf8.elementsEqual(found.utf8) == false {
+                return nil
+            }
+        }
+        var parameters: [String] = []
+        for segment in encoded {
+            guard let text = PercentCoding.decode(segment.utf8, plusIsSpace: false) else {
+                throw .malformed("the path holds a percent escape that is not UTF-8 text")
+            }
+            parameters.append(text)
+        }
+        return parameters
+    }
+}
+
+enum PercentCoding {
+    /// `nil` for a broken escape and for bytes that are no UTF-8.
+    static func decode(_ text: some Sequence<UInt8>, plusIsSpace: Bool) -> String? {
+        var bytes: [UInt8] = []
+        var rest = text.makeIterator()
+        while let byte = rest.next() {
+            if byte == UInt8(ascii: "%") {
+                guard let high = rest.next()?.hexValue, let low = rest.next()?.hexValue else { return nil }
+                bytes.append(high << 4 | low)
+            } else {
+                bytes.append(plusIsSpace && byte == UInt8(ascii: "+") ? .space : byte)
+            }
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+}

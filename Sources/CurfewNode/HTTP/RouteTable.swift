@@ -1,0 +1,149 @@
+// Which calls each listener has, and how a request finds its own.
+
+struct RouteTable: Sendable {
+    let kind: ListenerKind
+    let routes: [Route]
+
+    init(_ kind: ListenerKind) {
+        self.kind = kind
+        routes = RouteTable.health + (kind == .public ? RouteTable.publicCalls : RouteTable.adminCalls)
+    }
+
+    enum Match: Sendable {
+        case found(Route, parameters: [String])
+        /// The path is there, the method isn't.
+        case otherMethods(allow: String)
+        case nothing
+    }
+
+    /// `HEAD` goes where `GET` goes.
+    func match(method: String, path: Substring) throws(Problem) -> Match {
+        var allowed: [String] = []
+        for route in routes {
+            guard let parameters = try route.parameters(in: path) else { continue }
+            if route.method.rawValue == method || (method == "HEAD" && route.method == .get) {
+                return .found(route, parameters: parameters)
+            }
+            allowed += route.method == .get ? ["GET", "HEAD"] : [route.method.rawValue]
+        }
+        return allowed.isEmpty ? .nothing : .otherMethods(allow: allowed.joined(separator: ", "))
+    }
+
+    /// Whether a path is open to callers without a credential, whatever the method.
+    func isOpen(_ path: Substring) -> Bool {
+        routes.contains { $0.access == .open && $0.path.utf8.elementsEqual(path.utf8) }
+    }
+
+    /// The path with the larger body limit.
+    var batchPath: String? { routes.first(where: \.isBatch)?.path }
+}
+
+extension RouteTable {
+    fileprivate static let health = [
+        Route(
+            call: .healthLive, method: .get, path: "/health/live", access: .open,
+            summary: "Whether the process answers.", answers: [(200, "Health")]),
+        Route(
+            call: .healthReady, method: .get, path: "/health/ready", access: .open,
+            summary: "Whether every partition is fresh; 503 says which is not.", answers: [(200, "Health")],
+            problems: [.revocationStateStale]),
+    ]
+
+    fileprivate static let publicCalls =
+        [Route.Method.get, .post].map { method in
+            Route(
+                call: .validate, method: method, path: "/v1/validate", access: .session,
+                summary: "Who the caller is: the token is a bearer token, else the session cookie.",
+                headers: validateHeaders, answers: [(200, "Active")], problems: validateProblems)
+        } + [describing(access: .open)]
+
+    fileprivate static let adminCalls =
+        [
+            describing(access: .role(.read)),
+            Route(
+                call: .issue, method: .post, path: "/v1/issue", access: .role(.issue),
+                summary: "A new session and its token.", body: .json(schema: "IssueRequest"),
+                answers: [(201, "IssuedSession")], problems: [.redisUnavailable, .overloaded]),
+            Route(
+                call: .validateToken, method: .post, path: "/v1/validate", access: .role(.read),
+                summary: "Whether a token is good, as 200 either way.", body: .json(schema: "TokenRequest"),
+                headers: validateHeaders, answers: [(200, "Verdict")],
+                problems: [.revocationStateStale, .redisUnavailable, .overloaded]),
+            Route(
+                call: .validateBatch, method: .post, path: "/v1/validate/batch", access: .role(.read),
+                summary: "The same for up to 1,000 tokens, in order; 503 as a whole.",
+                body: .json(schema: "TokensRequest"), headers: validateHeaders, answers: [(200, "Verdicts")],
+                problems: [.revocationStateStale, .redisUnavailable, .overloaded], isBatch: true),
+            Route(
+                call: .revoke, method: .post, path: "/v1/revoke", access: .role(.revoke),
+                summary: "Ends sessions: exactly one target. Tenants and everyone need the role admin.",
+                body: .json(schema: "RevokeRequest"), answers: [(200, "Change"), (202, "Change")],
+                problems: [.tokenMalformed, .tokenSignatureInvalid, .redisUnavailable, .overloaded]),
+        ] + sessionCalls
+
+    private static let sessionCalls = [
+        Route(
+            call: .readSession, method: .get, path: "/v1/sessions/{id}", access: .role(.read),
+            summary: "One session in full.", answers: [(200, "Session")], problems: [.notFound, .redisUnavailable]),
+        Route(
+            call: .endSession, method: .delete, path: "/v1/sessions/{id}", access: .role(.revoke),
+            summary: "Ends one session, like revoke.", body: .absent, query: changeParameters,
+            answers: [(200, "Change"), (202, "Change")], problems: [.redisUnavailable, .overloaded]),
+        Route(
+            call: .listSessions, method: .get, path: "/v1/users/{userId}/sessions", access: .role(.read),
+            summary: "A user's sessions, newest activity first.",
+            query: [
+                .init(
+                    name: "limit", summary: "At most so many.",
+                    schema: #"{"type":"integer","minimum":1,"maximum":200,"default":50}"#),
+                .init(name: "cursor", summary: "Where the page before this one ended."),
+            ], answers: [(200, "SessionPage")], problems: [.redisUnavailable, .overloaded]),
+        Route(
+            call: .endSessions, method: .delete, path: "/v1/users/{userId}/sessions", access: .role(.revoke),
+            summary: "Ends a user's sessions, all or all but one, like revoke.", body: .absent,
+            query: [.init(name: "except", summary: "The session that stays.")] + changeParameters,
+            answers: [(200, "Change"), (202, "Change")], problems: [.redisUnavailable, .overloaded]),
+        Route(
+            call: .setPermissions, method: .put, path: "/v1/users/{userId}/permissions", access: .role(.revoke),
+            summary: "A user's permissions from now on, on every device and node.",
+            body: .json(schema: "PermissionsRequest"), answers: [(200, "Change"), (202, "Change")],
+            problems: [.redisUnavailable, .overloaded]),
+        Route(
+            call: .cluster, method: .get, path: "/v1/cluster", access: .role(.read),
+            summary: "Nodes, partitions, lag and freshness, Redis.", answers: [(200, "Cluster")]),
+    ]
+
+    private static func describing(access: Route.Access) -> Route {
+        Route(
+            call: .description, method: .get, path: "/openapi.json", access: access,
+            summary: "This description.", answers: [(200, "Description")])
+    }
+
+    private static let validateHeaders: [Route.Parameter] = [
+        .init(name: "Curfew-At-Least", summary: "Fences, separated by commas: answer only from a state that has them."),
+        .init(
+            name: "Curfew-Consistency", summary: "Read Redis; the session's record must be there.",
+            schema: #"{"type":"string","enum":["strict"]}"#),
+        .init(
+            name: "Curfew-Activity", summary: "Doesn't count as activity.",
+            schema: #"{"type":"string","enum":["none"]}"#),
+    ]
+
+    private static let validateProblems: [ProblemCode] = [
+        .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired, .sessionRevoked, .sessionNotFound,
+        .revocationStateStale, .redisUnavailable, .overloaded,
+    ]
+
+    private static let changeParameters: [Route.Parameter] = [
+        .init(
+            name: "wait", summary: "Until every node enforces it.",
+            schema: #"{"type":"string","enum":["none","cluster"],"default":"none"}"#),
+        .init(
+            name: "timeoutMs", summary: "How long to wait at most.",
+            schema: #"{"type":"integer","minimum":1,"maximum":60000}"#),
+        .init(
+            name: "durability", summary: "Until a replica has it.",
+            schema: #"{"type":"string","enum":["primary","replica"],"default":"primary"}"#),
+        .init(name: "reason", summary: "At most 64 bytes.", schema: #"{"type":"string","maxLength":64,"default":"admin"}"#),
+    ]
+}

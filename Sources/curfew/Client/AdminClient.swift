@@ -1,0 +1,141 @@
+// Calls to a node over HTTP: JSON out, JSON in, and a node's refusal as one line, `code: detail`.
+
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+struct AdminClient {
+    enum Method: String { case get = "GET", post = "POST" }
+
+    let base: String
+    let apiKey: String?
+
+    struct Answer {
+        let status: UInt
+        let body: Data
+
+        var text: String { String(decoding: body, as: UTF8.self) }
+
+        /// The body as `type`; a node that answers something else is an internal error.
+        func decoded<T: Decodable>(as type: T.Type) throws(CommandFailure) -> T {
+            do {
+                return try JSONDecoder().decode(type, from: body)
+            } catch {
+                throw CommandFailure(.internal, "the answer (\(status)) is not what this version of curfew expects")
+            }
+        }
+    }
+
+    /// An answer below 400. Throws a `CommandFailure` for anything else: 1 for a refusal, 64 for a request that was
+    /// not understood, 69 where nobody answers or the node can't, 70 for its own faults.
+    func call(_ method: Method, _ path: String, json: [String: any Encodable]? = nil) async throws -> Answer {
+        let answer = try await send(method, path, bearer: apiKey, body: json.map(Self.encoded))
+        guard answer.status >= 400 else { return answer }
+        throw Self.failure(answer)
+    }
+
+    /// Any answer at all. Throws only where there is none.
+    func send(
+        _ method: Method, _ path: String, bearer: String? = nil, body: Data? = nil,
+        timeout: Duration = .seconds(60)
+    ) async throws(CommandFailure) -> Answer {
+        var request = HTTPClientRequest(url: base + path)
+        request.method = HTTPMethod(rawValue: method.rawValue)
+        if let bearer { request.headers.add(name: "Authorization", value: "Bearer \(bearer)") }
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(bytes: body))
+        }
+        do {
+            let response = try await HTTPClient.shared.execute(request, timeout: TimeAmount(timeout))
+            let buffer = try await response.body.collect(upTo: 8 * 1024 * 1024)
+            return Answer(status: response.status.code, body: Data(buffer.readableBytesView))
+        } catch {
+            throw CommandFailure(.unavailable, "no answer from \(base): \(error)")
+        }
+    }
+
+    private static func failure(_ answer: Answer) -> CommandFailure {
+        let status: ExitStatus =
+            switch answer.status {
+            case 400, 413, 415, 431: .usage
+            case 503: .unavailable
+            case 500...: .internal
+            default: .refused
+            }
+        guard let problem = try? JSONDecoder().decode(Problem.self, from: answer.body) else {
+            return CommandFailure(status, "the node answered \(answer.status)")
+        }
+        return CommandFailure(status, "\(problem.code): \(problem.detail ?? problem.title ?? "\(answer.status)")")
+    }
+
+    private static func encoded(_ object: [String: any Encodable]) -> Data {
+        let members = object.sorted { $0.key < $1.key }.map { name, value in
+            "\(text(of: name)):\(text(of: value))"
+        }
+        return Data("{\(members.joined(separator: ","))}".utf8)
+    }
+
+    private static func text(of value: any Encodable) -> String {
+        guard let data = try? JSONEncoder().encode(value) else { preconditionFailure("a value that has no JSON") }
+        return String(decoding: data, as: UTF8.self)
+    }
+}
+
+/// RFC 9457.
+private struct Problem: Decodable {
+    let code: String
+    let title: String?
+    let detail: String?
+}
+
+/// A JSON object's text, put into a request as it is.
+struct JSONObject: Encodable {
+    private let value: JSONValue
+
+    /// `nil` unless the text is one object.
+    init?(_ text: String) {
+        guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)), case .object = value
+        else { return nil }
+        self.value = value
+    }
+
+    func encode(to encoder: any Encoder) throws { try value.encode(to: encoder) }
+}
+
+private enum JSONValue: Codable {
+    case null, flag(Bool), integer(Int64), number(Double), text(String), list([JSONValue]), object([String: JSONValue])
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if container.decodeNil() {
+            self = .null
+        } else if let flag = try? container.decode(Bool.self) {
+            self = .flag(flag)
+        } else if let integer = try? container.decode(Int64.self) {
+            self = .integer(integer)
+        } else if let number = try? container.decode(Double.self) {
+            self = .number(number)
+        } else if let text = try? container.decode(String.self) {
+            self = .text(text)
+        } else if let list = try? container.decode([JSONValue].self) {
+            self = .list(list)
+        } else {
+            self = .object(try container.decode([String: JSONValue].self))
+        }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .null: try container.encodeNil()
+        case .flag(let flag): try container.encode(flag)
+        case .integer(let integer): try container.encode(integer)
+        case .number(let number): try container.encode(number)
+        case .text(let text): try container.encode(text)
+        case .list(let list): try container.encode(list)
+        case .object(let object): try container.encode(object)
+        }
+    }
+}

@@ -1,0 +1,59 @@
+// The command `curfew`: its subcommands, and the one place where an error becomes a line on standard error and an
+// exit code.
+
+import ArgumentParser
+import CurfewNode
+import Foundation
+
+/// The root of the command line.
+struct CurfewCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "curfew",
+        abstract: "Sessions on a cluster that agrees: revoke on one node, refused on every node.",
+        discussion: ExitStatus.help,
+        version: "curfew \(curfewVersion)",
+        subcommands: [
+            ServeCommand.self, DevCommand.self, IssueCommand.self, ValidateCommand.self, RevokeCommand.self,
+            ClusterCommand.self, KeysCommand.self,
+        ])
+}
+
+@main
+enum Main {
+    static func main() async {
+        do {
+            var command = try CurfewCommand.parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            exit(report(error))
+        }
+    }
+
+    /// Prints what there is to say, and answers the exit code.
+    private static func report(_ error: any Error) -> Int32 {
+        switch error {
+        case let failure as CommandFailure:
+            if !failure.line.isEmpty { Terminal.complain(failure.line) }
+            return failure.status.rawValue
+        case let setting as SettingError:
+            Terminal.complain(setting.description)
+            return ExitStatus.usage.rawValue
+        case let start as StartError:
+            Terminal.complain("\(start)")
+            return ExitStatus.usage.rawValue
+        default:
+            break
+        }
+        let status = CurfewCommand.exitCode(for: error)
+        if status.isSuccess {
+            Terminal.say(CurfewCommand.fullMessage(for: error))
+        } else {
+            Terminal.complain(CurfewCommand.message(for: error) + " (--help shows what there is)")
+        }
+        return status == .validationFailure ? ExitStatus.usage.rawValue : status.rawValue
+    }
+}

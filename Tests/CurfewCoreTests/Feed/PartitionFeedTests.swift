@@ -1,0 +1,157 @@
+// The rules of the feed one by one: what moves the pointer, what makes fresh, what a new term costs.
+
+import CurfewCore
+import Testing
+
+@Suite("A partition's feed")
+struct PartitionFeedTests {
+    private typealias F = Fixture
+
+    @Test("is fresh for the staleness bound, counted from the sending of the poll, not from its reply")
+    func freshnessCountsFromSending() {
+        let feed = F.freshFeed
+        #expect(feed.freshAsOf == F.at(2000))
+        #expect(feed.isFresh(at: F.at(3000)))
+        #expect(!feed.isFresh(at: F.at(3001)))
+    }
+
+    @Test("is not made fresh by a poll sent within the newcomer's wait of its term")
+    func newcomersWait() {
+        var feed = F.feed(.following)
+        _ = feed.handle(F.poll(sentAt: 1019, head: F.origin))
+        #expect(!feed.isFresh(at: F.at(1020)))
+        #expect(!feed.canReadThrough(at: F.at(1019)))
+        _ = feed.handle(F.poll(sentAt: 1020, head: F.origin))
+        #expect(feed.isFresh(at: F.at(1020)))
+        #expect(feed.canReadThrough(at: F.at(1020)))
+    }
+
+    @Test("pays nothing for a reconnect within a term")
+    func reconnectWithinTerm() {
+        var feed = F.freshFeed
+        _ = feed.handle(.disconnected)
+        #expect(feed.isFresh(at: F.at(2900)))
+        #expect(feed.handle(.connected(F.reign)) == .poll)
+        _ = feed.handle(F.poll(sentAt: 2950, head: F.origin))
+        #expect(feed.isFresh(at: F.at(3900)))
+    }
+
+    @Test("is a newcomer again after a reconnect into another term, and after the log was created anew")
+    func newTermMakesNewcomers() {
+        var feed = F.freshFeed
+        _ = feed.handle(.connected(F.otherReign))
+        _ = feed.handle(F.snapshot(at: 5000))
+        _ = feed.handle(F.poll(sentAt: 5100, head: F.origin, reign: F.otherReign))
+        #expect(!feed.isFresh(at: F.at(5100)))
+        _ = feed.handle(F.poll(sentAt: 6020, head: F.origin, reign: F.otherReign))
+        #expect(feed.isFresh(at: F.at(6020)))
+
+        feed = F.freshFeed
+        #expect(feed.handle(F.poll(sentAt: 5000, head: F.origin, incarnation: "other")) == .loadSnapshot)
+        _ = feed.handle(
+            .snapshotLoaded(head: F.position(7), incarnation: "other", readAt: F.at(5001), lacked: false))
+        _ = feed.handle(F.poll(sentAt: 5200, head: F.position(7), incarnation: "other"))
+        #expect(!feed.isFresh(at: F.at(5200)))
+    }
+
+    @Test("moves its pointer along the chain only, and asks for nothing when it hears a duplicate")
+    func pointerFollowsChain() {
+        var feed = F.freshFeed
+        for seq in 2...5 { #expect(feed.handle(.heard(F.event(UInt64(seq)))) == .none) }
+        #expect(feed.applied == F.position(5))
+        for seq in 2...5 { #expect(feed.handle(.heard(F.event(UInt64(seq)))) == .none) }
+        #expect(feed.handle(.heard(F.event(7))) == .poll)
+        #expect(feed.handle(.heard(F.event(6, after: F.position(5, fork: 1)))) == .poll)
+        #expect(feed.applied == F.position(5))
+        #expect(feed.hasApplied(F.position(3)))
+        #expect(!feed.hasApplied(F.position(3, fork: 1)))
+    }
+
+    @Test("is fresh as of the poll that found the gap, once the log has filled it")
+    func gapIsReadFromTheLog() {
+        var feed = F.freshFeed
+        #expect(feed.handle(F.poll(sentAt: 2500, head: F.position(4))) == .readLog(from: F.origin))
+        #expect(feed.freshAsOf == F.at(2000))
+        #expect(feed.handle(.logRead([F.link(1), F.link(2)])) == .readLog(from: F.position(2)))
+        #expect(feed.handle(.logRead([F.link(2), F.link(3), F.link(4)])) == .none)
+        #expect(feed.applied == F.position(4))
+        #expect(feed.freshAsOf == F.at(2500))
+    }
+
+    @Test("loads the snapshot where the log does not continue its chain", arguments: [
+        [], [F.link(1, fork: 1), F.link(2)], [F.link(1), F.link(3)], [F.link(1), F.link(2, fork: 1), F.link(3)],
+        [F.link(1)],
+    ])
+    func brokenLog(links: [ChainLink]) {
+        var feed = F.freshFeed
+        _ = feed.handle(F.poll(sentAt: 2500, head: F.position(4)))
+        #expect(feed.handle(.logRead(links)) == .loadSnapshot)
+        #expect(feed.freshAsOf == F.at(2000))
+    }
+
+    @Test("is not made fresh by a head of the right number on another fork")
+    func headIsComparedByTag() {
+        var feed = F.freshFeed
+        _ = feed.handle(.heard(F.event(2)))
+        #expect(feed.handle(F.poll(sentAt: 2500, head: F.position(2, fork: 1))) == .loadSnapshot)
+        #expect(feed.freshAsOf == F.at(2000))
+    }
+
+    @Test("hands out what it heard and the log lacks, to be written again")
+    func straysAreReasserted() {
+        var feed = F.freshFeed
+        let stray = F.event(9, fork: 1, after: F.position(8, fork: 1))
+        #expect(feed.handle(.heard(stray)) == .poll)
+        #expect(feed.handle(F.poll(sentAt: 2500, head: F.origin)) == .reassertEvents([stray]))
+        #expect(feed.handle(F.poll(sentAt: 2600, head: F.origin)) == .none)
+    }
+
+    @Test("keeps no stray that the log turns out to have")
+    func straysOnTheChainAreForgotten() {
+        var feed = F.freshFeed
+        #expect(feed.handle(.heard(F.event(3))) == .poll)
+        _ = feed.handle(F.poll(sentAt: 2500, head: F.position(3)))
+        #expect(feed.handle(.logRead([F.link(1), F.link(2), F.link(3)])) == .none)
+    }
+
+    @Test("reads the snapshot again rather than keep strays without bound")
+    func straysAreBounded() {
+        var feed = F.freshFeed
+        var actions: [FeedAction] = []
+        for seq in 0..<65 {
+            let seq = UInt64(seq)
+            actions.append(feed.handle(.heard(F.event(100 + seq * 2, after: F.position(1, fork: 1)))))
+        }
+        #expect(actions.dropLast().allSatisfy { $0 == .poll })
+        #expect(actions.last == .loadSnapshot)
+    }
+
+    @Test("does not go back to an older poll that is answered late")
+    func latePolls() {
+        var feed = F.freshFeed
+        _ = feed.handle(F.poll(sentAt: 2500, head: F.position(3)))
+        #expect(feed.handle(F.poll(sentAt: 2400, head: F.origin)) == .none)
+        #expect(feed.freshAsOf == F.at(2000))
+        _ = feed.handle(.logRead([F.link(1), F.link(2), F.link(3)]))
+        #expect(feed.freshAsOf == F.at(2500))
+        _ = feed.handle(F.poll(sentAt: 2450, head: F.origin))
+        #expect(feed.freshAsOf == F.at(2500))
+    }
+
+    @Test("fences itself while its clock is off")
+    func clockSkew() {
+        var feed = F.freshFeed
+        feed.isClockSkewed = true
+        #expect(!feed.isFresh(at: F.at(2000)))
+        #expect(!feed.canReadThrough(at: F.at(2000)))
+    }
+
+    @Test("forgets the tags that left its history, and still compares the rest")
+    func historyIsBounded() {
+        var feed = F.freshFeed
+        for seq in 2...2000 { _ = feed.handle(.heard(F.event(UInt64(seq)))) }
+        #expect(feed.applied == F.position(2000))
+        #expect(feed.hasApplied(F.position(2000 - 1023)))
+        #expect(!feed.hasApplied(F.position(2000 - 1024)))
+    }
+}

@@ -1,0 +1,69 @@
+// A real Redis and one client on it: what the script tests need, no node.
+
+import CurfewCore
+import CurfewRedis
+import Logging
+import NIOPosix
+import TestSupport
+
+@testable import CurfewNode
+
+/// Runs `body` against a redis-server of its own.
+struct ScriptBench {
+    let server: RedisServer
+    let redis: RedisClient
+    let calls: ScriptCalls
+
+    static let partition = Partition(3)
+    static let user = "u_42"
+
+    static func run(logWindow: Int = 100_000, _ body: (ScriptBench) async throws -> Void) async throws {
+        var options = RedisServerOptions()
+        options.port = .none
+        let server = try await RedisServer.start(options)
+        defer { server.stop() }
+        let redis = RedisClient(
+            address: try RedisAddress(url: server.unixURL), eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        let calls = ScriptCalls(
+            keys: StoreKeys(namespace: "t"), nodeID: NodeID(random: 1), servesStale: false, logWindow: logWindow,
+            longestTokenLifetime: 100)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await redis.run() }
+            try await redis.waitUntilConnected(timeout: .seconds(10))
+            try await body(ScriptBench(server: server, redis: redis, calls: calls))
+            group.cancelAll()
+        }
+    }
+
+    /// A node that follows this incarnation, past its first moments.
+    func known(_ incarnation: String?, mark: UInt64 = 0, young: Bool = false) -> ScriptCalls.Known {
+        ScriptCalls.Known(mark: Stamp(mark), incarnation: incarnation, isTermYoung: young)
+    }
+
+    func open() async throws -> OpenReply { try OpenReply(try await redis.run(calls.open(Self.partition, known(nil)))) }
+
+    func poll(_ applied: LogPosition, calls: ScriptCalls? = nil) async throws -> PollAnswer {
+        try PollAnswer(try await redis.run((calls ?? self.calls).poll(Self.partition, known(nil), applied: applied)))
+    }
+
+    func issue(_ low: UInt64, device: String? = nil, lifetime: Int64 = 1000) async throws -> (SessionID, IssueReply) {
+        let session = SessionID(partition: Self.partition, high: 7, low: low)
+        guard let user = UserID(Self.user) else { fatalError("a literal") }
+        var request = IssueRequest(user: user)
+        request.device = device.flatMap { DeviceID($0) }
+        let call = calls.issue(
+            session, user: user, device: request.device, lifetimeSeconds: lifetime,
+            record: SessionRecord.fields(of: request), known(nil))
+        return (session, try IssueReply(try await redis.run(call)))
+    }
+
+    func revoke(
+        _ target: PartitionTarget, known: ScriptCalls.Known, options: ChangeOptions = ChangeOptions()
+    ) async throws -> ChangeReply {
+        try ChangeReply(
+            try await redis.run(calls.revoke(target, in: Self.partition, options: options, known)), operation: "revoke")
+    }
+
+    func command(_ words: String...) throws -> String { try server.call(words) }
+}

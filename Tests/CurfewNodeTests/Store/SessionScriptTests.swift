@@ -1,0 +1,120 @@
+// The scripts that begin and end sessions, on a real Redis: what a target ends, what it leaves alone, what is left behind.
+
+import CurfewCore
+import TestSupport
+import Testing
+
+@testable import CurfewNode
+
+@Suite("Sessions in Redis")
+struct SessionScriptTests {
+    private typealias Bench = ScriptBench
+
+    @Test("end by device, by all but one, and by user: what was named ends, the rest stays")
+    func targets() async throws {
+        try await Bench.run { bench in
+            guard let user = UserID(Bench.user), let phone = DeviceID("my phone") else { return }
+            let known = bench.known(try await bench.open().incarnation)
+            let first = try await bench.issue(1, device: "my phone").0
+            let second = try await bench.issue(2, device: "my phone").0
+            let third = try await bench.issue(3, device: "tablet").0
+            let fourth = try await bench.issue(4).0
+
+            let byDevice = try await bench.revoke(.device(user, phone), known: known)
+            #expect(byDevice.revoked == 2)
+            #expect(Set(byDevice.ended) == [first, second])
+            #expect(try await bench.revoke(.device(user, phone), known: known).events.map(\.change) == [.nothing])
+
+            let others = try await bench.revoke(.except(user, fourth), known: known)
+            #expect(others.ended == [third])
+            #expect(try bench.command("ZCARD", "t:{3}:u:\(Bench.user)") == "1")
+
+            let all = try await bench.revoke(.user(user), known: known)
+            #expect(all.revoked == 1)
+            #expect(all.events.map(\.change) == [.user(user, all.stamp)])
+            #expect(try bench.command("EXISTS", "t:{3}:u:\(Bench.user)") == "0")
+            #expect(try await bench.issue(5).1.stamp > all.stamp)
+        }
+    }
+
+    @Test("write a tombstone and an event even where the session is unknown, and count only what lived")
+    func unknownSession() async throws {
+        try await Bench.run { bench in
+            let known = bench.known(try await bench.open().incarnation)
+            let ghost = SessionID(partition: Bench.partition, high: 9, low: 9)
+            let reply = try await bench.revoke(.session(ghost, user: nil, device: nil), known: known)
+            #expect(reply.revoked == 0)
+            #expect(reply.events.map(\.change) == [.sessions([ghost])])
+            #expect(try bench.command("ZSCORE", "t:{3}:revoked", "s:\(ghost)") != "")
+            let (session, _) = try await bench.issue(1)
+            let target = PartitionTarget.session(session, user: UserID(Bench.user), device: nil)
+            #expect(try await bench.revoke(target, known: known).revoked == 1)
+            #expect(try await bench.revoke(target, known: known).revoked == 0)
+        }
+    }
+
+    @Test("more of one device than an event may name end in several events of one change")
+    func manySessions() async throws {
+        try await Bench.run { bench in
+            guard let user = UserID(Bench.user), let phone = DeviceID("phone") else { return }
+            let known = bench.known(try await bench.open().incarnation)
+            for index in 0..<300 { _ = try await bench.issue(UInt64(index), device: "phone") }
+            let reply = try await bench.revoke(.device(user, phone), known: known)
+            #expect(reply.revoked == 300)
+            #expect(reply.events.map(\.entries.count) == [256, 44])
+            #expect(reply.events[1].previous == reply.events[0].position.tag)
+        }
+    }
+
+    @Test("keep tombstones until no token can live, by the longest lifetime that anybody signed with")
+    func tombstoneLifetime() async throws {
+        try await Bench.run { bench in
+            let known = bench.known(try await bench.open().incarnation)
+            let other = ScriptCalls(
+                keys: bench.calls.keys, nodeID: NodeID(random: 2), servesStale: true, logWindow: 10,
+                longestTokenLifetime: 5000)
+            let answer = try await bench.poll(LogPosition(seq: 1, tag: EventTag(1)), calls: other)
+            #expect(answer.members[NodeID(random: 2)]?.servesStale == true)
+            let reply = try await bench.revoke(.everyone, known: known)
+            let now = Int64(reply.stamp.microseconds / 1_000_000)
+            #expect(abs(reply.events[0].until.seconds - (now + 5000 + 90)) <= 1)
+        }
+    }
+
+    @Test("leave no index behind when they run out, and hold no key without a time to live but the list's own")
+    func indexGoesWithItsLastMember() async throws {
+        try await Bench.run { bench in
+            _ = try await bench.issue(1, lifetime: 1)
+            #expect(try bench.command("PTTL", "t:{3}:u:\(Bench.user)") != "-1")
+            try await eventually("record and index are gone") {
+                try bench.command("EXISTS", "t:{3}:u:\(Bench.user)") == "0"
+            }
+            let keys = try bench.command("KEYS", "*")
+            #expect(!keys.contains(":s:"))
+        }
+    }
+
+    @Test("are swept when their time is over, but not by a node whose clock is off, nor a node that moved")
+    func sweep() async throws {
+        try await Bench.run { bench in
+            let known = bench.known(try await bench.open().incarnation)
+            _ = try bench.command("ZADD", "t:{3}:revoked", "1000", "u:old", "9999999999", "u:new")
+            _ = try bench.command("HSET", "t:{3}:values", "u:old", "1", "u:new", "2")
+            _ = try bench.command("HSET", "t:{3}:nodes", "n1", "a", "n2", "b")
+            let now = Int64(try await bench.open().time.seconds)
+            func sweep(_ wall: Int64) async throws {
+                _ = try await bench.redis.run(
+                    bench.calls.sweep(
+                        Bench.partition, wall: WallTime(seconds: wall), batch: 10,
+                        idle: [(NodeID(random: 5), "x")], known))
+            }
+            try await sweep(now + 31)
+            #expect(try bench.command("ZCARD", "t:{3}:revoked") == "2")
+            try await sweep(now)
+            #expect(try bench.command("ZCARD", "t:{3}:revoked") == "1")
+            #expect(try bench.command("HGET", "t:{3}:values", "u:new") == "2")
+            #expect(try bench.command("HEXISTS", "t:{3}:values", "u:old") == "0")
+            #expect(try bench.command("HLEN", "t:{3}:nodes") == "2")
+        }
+    }
+}

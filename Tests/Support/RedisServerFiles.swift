@@ -1,0 +1,84 @@
+// What a test's redis-server needs on disk: a private directory, its configuration, certificates made by openssl.
+// Everything lies in one directory of mode 0700 under /tmp, which goes away with the server.
+
+import Foundation
+
+/// Certificates of a server for `localhost` and `127.0.0.1`, signed by an authority of their own, and a second
+/// authority that signed nothing.
+package struct TestCertificates: Sendable {
+    package let directory: String
+    package var authority: String { directory + "/ca.pem" }
+    package var stranger: String { directory + "/stranger.pem" }
+    package var certificate: String { directory + "/server.pem" }
+    package var key: String { directory + "/server.key" }
+
+    /// `names` are subject alternative names as openssl writes them, `DNS:…` or `IP:…`.
+    package init(in directory: String, names: [String] = ["DNS:localhost", "IP:127.0.0.1"]) throws {
+        self.directory = directory
+        for authority in ["ca", "stranger"] {
+            try openssl([
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                "-subj", "/CN=curfew test \(authority)", "-keyout", "\(directory)/\(authority).key",
+                "-out", "\(directory)/\(authority).pem",
+            ])
+        }
+        try openssl([
+            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=curfew test",
+            "-keyout", key, "-out", "\(directory)/server.csr",
+        ])
+        let extensions = "\(directory)/server.ext"
+        try "subjectAltName=\(names.joined(separator: ","))\n".write(
+            toFile: extensions, atomically: false, encoding: .utf8)
+        try openssl([
+            "x509", "-req", "-in", "\(directory)/server.csr", "-CA", authority, "-CAkey", "\(directory)/ca.key",
+            "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", certificate,
+        ])
+    }
+
+    private func openssl(_ arguments: [String]) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["openssl"] + arguments
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            throw RedisCallError(description: "openssl \(arguments[0]) failed (\(process.terminationStatus))")
+        }
+    }
+}
+
+/// A new directory of mode 0700 with a short path (a unix socket's path has about 100 bytes).
+package func makePrivateDirectory() throws -> String {
+    let template = Array("/tmp/curfew-test-XXXXXX".utf8CString)
+    return try template.withUnsafeBufferPointer { source in
+        try withUnsafeTemporaryAllocation(of: CChar.self, capacity: source.count) { path in
+            _ = path.initialize(from: source)
+            guard let base = path.baseAddress, mkdtemp(base) != nil else {
+                throw RedisCallError(description: "no private directory (errno \(errno))")
+            }
+            return String(cString: base)
+        }
+    }
+}
+
+/// A TCP port on loopback that nothing listens on, outside the range that the system hands to outgoing connections.
+package func findFreePort() throws -> Int {
+    for _ in 0..<200 {
+        let port = Int.random(in: 12_000..<32_000)
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        if bound == 0 { return port }
+    }
+    throw RedisCallError(description: "no free port")
+}
