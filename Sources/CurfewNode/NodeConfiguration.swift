@@ -68,8 +68,12 @@ package struct ListenAddress: Sendable, Equatable {
         self.port = port
     }
 
-    /// Only the loopback addresses themselves: a name may resolve to anything.
-    package var isLoopback: Bool { host == "::1" || host == "localhost" || host.hasPrefix("127.") }
+    /// Only the loopback addresses themselves and `localhost`: any other name may resolve to anything.
+    package var isLoopback: Bool {
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        let isIPv4 = parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
+        return host == "::1" || host == "localhost" || (isIPv4 && parts[0] == "127")
+    }
 }
 
 /// `--on-stale`.

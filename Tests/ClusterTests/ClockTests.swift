@@ -12,12 +12,21 @@ enum FakeTime {
         "/usr/lib/faketime/libfaketime.so.1", "/usr/lib64/faketime/libfaketime.so.1",
     ].first { FileManager.default.fileExists(atPath: $0) }
 
-    /// A wall clock that is off by this many seconds.
-    static func environment(_ seconds: Int) -> [String: String] {
-        [
+    /// Makes a node's wall clock be off by this many seconds. The library changes the environment of the process that it
+    /// is first loaded into, and Swift looks for its arguments beside the environment: `env` takes that first place.
+    static func shift(_ settings: inout NodeSettings, seconds: Int) {
+        settings.launcher = "/usr/bin/env"
+        settings.environment = [
             "LD_PRELOAD": library ?? "", "FAKETIME": seconds < 0 ? "\(seconds)" : "+\(seconds)",
-            "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1",
         ]
+    }
+
+    /// Removes what the library leaves behind for a process.
+    static func tidy(_ pid: pid_t) {
+        for name in ["faketime_shm_\(pid)", "sem.faketime_sem_\(pid)"] {
+            try? FileManager.default.removeItem(atPath: "/dev/shm/\(name)")
+        }
     }
 }
 
@@ -28,8 +37,9 @@ extension ClusterTests {
             arguments: [20, -20])
         func slightlyOff(seconds: Int) async throws {
             let cluster = try await SharedCluster.ready()
-            let node = try cluster.makeNode("clock \(seconds)") { $0.environment = FakeTime.environment(seconds) }
+            let node = try cluster.makeNode("clock \(seconds)") { FakeTime.shift(&$0, seconds: seconds) }
             try node.start()
+            defer { FakeTime.tidy(node.pid) }
             try await node.ready()
             let user = ClusterHarness.newUser()
             let here = try await node.api.issue(user)
@@ -58,10 +68,11 @@ extension ClusterTests {
             let live = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
             let dead = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
             try await revoke(["userId": .string(dead.user)], on: cluster.nodes[0], .cluster)
-            let node = try cluster.makeNode("clock \(seconds)") { $0.environment = FakeTime.environment(seconds) }
+            let node = try cluster.makeNode("clock \(seconds)") { FakeTime.shift(&$0, seconds: seconds) }
             let hammer = Hammer([node], [live, dead])
             let started = BootClock.now
             try node.start()
+            defer { FakeTime.tidy(node.pid) }
             try await eventually("the node says clock_skew") {
                 try await node.api.call("GET", "/health/ready", on: .public).everything.contains("clock_skew")
             }

@@ -149,7 +149,7 @@ import Testing
 
     static let junk = [
         Junk(answer: "HTTP/1.1 400 Bad Request\r\n\r\n", reason: "bytes that are not the Redis protocol"),
-        Junk(answer: "*2000000\r\n", reason: "a reply of more than 1048576 elements, or no memory"),
+        Junk(answer: "*2000000\r\n", reason: "a reply of too many elements or too deep, or no memory"),
         Junk(
             answer: "$5000\r\n" + String(repeating: "x", count: 3000), reason: "a reply of more than 1024 bytes"),
         Junk(answer: nil, reason: "the server closed the connection"),

@@ -51,14 +51,23 @@ import Testing
         "hello\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n", "\u{0}\u{1}\u{2}\r\n", "*x\r\n", "$abc\r\n", "*-2\r\n",
         "$-2\r\n",
         "*99999999999999999999\r\n", "$99999999999999999999\r\n", "*1048577\r\n",
-        String(repeating: "*1\r\n", count: 20) + ":1\r\n",
+        String(repeating: "*1\r\n", count: 20) + ":1\r\n", String(repeating: "*1\r\n", count: 200_000),
     ]
 
     @Test("bytes that are not Redis' protocol are an error, not a crash", arguments: junk)
     func refuses(_ text: String) {
-        let (values, error) = Self.read([Array((":1\r\n" + text).utf8)])
+        let (values, error) = Self.read([Array((":1\r\n" + text).utf8)], limit: 1 << 20)
         #expect(values == [.integer(1)])
         #expect(error != nil)
+    }
+
+    @Test("arrays in arrays are read up to a depth")
+    func depth() {
+        func nested(_ count: Int) -> [UInt8] { Array((String(repeating: "*1\r\n", count: count) + ":7\r\n").utf8) }
+        var expected = RedisValue.integer(7)
+        for _ in 0..<7 { expected = .array([expected]) }
+        #expect(Self.read([nested(7)]) == ([expected], nil))
+        #expect(Self.read([nested(9)]).error != nil)
     }
 
     @Test("an unfinished reply past the bound is an error, in one string or in many")

@@ -19,6 +19,8 @@ package struct NodeSettings: Sendable {
     package var apiKey: String
     /// Further arguments of `serve`.
     package var arguments: [String] = []
+    /// A program that is started in its place and becomes it: `/usr/bin/env`, say.
+    package var launcher: String?
     /// Further environment.
     package var environment: [String: String] = [:]
     package var logPath: String
@@ -86,11 +88,15 @@ package final class NodeProcess: Sendable {
 
     /// Starts it, or starts it again. Doesn't wait for anything.
     package func start() throws {
+        let line = (settings.launcher.map { [$0] } ?? []) + [Self.executable] + settings.commandLine
         let started = try SpawnedProcess(
-            Self.executable, settings.commandLine, environment: settings.fullEnvironment, logPath: settings.logPath)
+            line[0], Array(line.dropFirst()), environment: settings.fullEnvironment, logPath: settings.logPath)
         child.withLock { $0 = started }
         NodeLogs.watch(self)
     }
+
+    /// Its process; 0 before the first start.
+    package var pid: pid_t { process?.pid ?? 0 }
 
     /// How it ended; `nil` while it runs (or never started).
     package var exit: SpawnedProcess.Exit? { process?.status() }

@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 
 /// What can go wrong below HTTP.
-package enum SocketError: Error, Sendable, Equatable { case refused, timedOut, closed, notHTTP(String) }
+package enum SocketError: Error, Sendable, Equatable { case refused, failed(errno: Int32), timedOut, closed, notHTTP(String) }
 
 /// A blocking TCP connection to a port of 127.0.0.1, for one thread.
 package final class RawConnection {
@@ -20,10 +20,8 @@ package final class RawConnection {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard outcome == 0 else {
-            close(descriptor)
-            throw SocketError.refused
-        }
+        // `deinit` closes it: it runs for an initializer that throws this late, too.
+        guard outcome == 0 else { throw errno == ECONNREFUSED ? SocketError.refused : .failed(errno: errno) }
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
     }

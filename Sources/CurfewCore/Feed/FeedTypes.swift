@@ -102,6 +102,8 @@ public enum FeedEvent: Hashable, Sendable {
     case snapshotLoaded(head: LogPosition, incarnation: String, readAt: BootTime, lacked: Bool)
     /// What the snapshot lacked is written.
     case reasserted
+    /// These events, which the log lacked, are written again.
+    case eventsReasserted([LogPosition])
     case polled(PollReply)
     /// Log entries, beginning with the one that was applied when they were asked for.
     case logRead([ChainLink])
@@ -118,7 +120,7 @@ public enum FeedAction: Hashable, Sendable {
     case reassert
     /// Read the log from this entry (included), then say `logRead`.
     case readLog(from: LogPosition)
-    /// Write these changes again: they were heard, and this Redis' log does not have them.
+    /// Write these changes again, then say `eventsReasserted`: they were heard, and this Redis' log does not have them.
     case reassertEvents([Event])
 }
 

@@ -4,9 +4,8 @@
 extension PartitionFeed {
     mutating func heard(_ event: Event) -> FeedAction {
         switch phase {
-        case .disconnected: return .none
-        case .loading, .reasserting:
-            // The snapshot's head was read first: whatever follows it is in the log, and the first poll reads it there.
+        case .disconnected, .loading, .reasserting:
+            // The snapshot's head is read first: whatever follows it is in the log, and the first poll reads it there.
             // What is not (a late message of the primary before) must be re-asserted.
             return keepStray(event)
         case .following:
@@ -27,11 +26,15 @@ extension PartitionFeed {
     /// is kept until a poll shows whether the log has it.
     private mutating func keepStray(_ event: Event) -> FeedAction {
         guard strays.count < Self.maximumStrays else {
-            guard phase == .following else { return .none }
-            strays = []
-            return loadAgain()
+            hasStraysOverflowed = true
+            return phase == .following ? loadAgain() : .none
         }
         strays.append(event)
+        return .none
+    }
+
+    mutating func eventsReasserted(_ positions: [LogPosition]) -> FeedAction {
+        strays.removeAll { positions.contains($0.position) }
         return .none
     }
 
@@ -86,14 +89,14 @@ extension PartitionFeed {
         if watchedSince == nil { watchedSince = reply.repliedAt }
         confirmedAsOf = max(confirmedAsOf, reply.sentAt)
         if reply.sentAt >= newcomerUntil { freshAsOf = max(freshAsOf, reply.sentAt) }
-        return settleStrays(upTo: reply)
+        return settleStrays()
     }
 
-    /// What the log turned out to lack is handed out to be written again.
-    private mutating func settleStrays(upTo reply: PollReply) -> FeedAction {
+    /// What the log turned out to lack is handed out to be written again, at every poll until it is. (An event that was
+    /// heard after this poll was answered may be among them: writing it again changes nothing.)
+    private mutating func settleStrays() -> FeedAction {
         guard !strays.isEmpty, let history else { return .none }
-        let lost = strays.filter { !history.contains($0.position) }
-        strays = []
-        return lost.isEmpty ? .none : .reassertEvents(lost)
+        strays.removeAll { history.contains($0.position) }
+        return strays.isEmpty ? .none : .reassertEvents(strays)
     }
 }

@@ -33,6 +33,8 @@ public struct PartitionFeed: Sendable {
     var catchingUp: PollReply?
     /// Events heard that did not chain: re-asserted if a later poll finds that the log lacks them.
     var strays: [Event] = []
+    /// More strays were heard than are kept: only a reconcile settles them.
+    var hasStraysOverflowed = false
     private var pendingHead: (head: LogPosition, incarnation: String, readAt: BootTime)?
 
     /// More strays than this and the snapshot is read again instead.
@@ -68,6 +70,7 @@ public struct PartitionFeed: Sendable {
         case .snapshotLoaded(let head, let incarnation, let readAt, let lacked):
             snapshotLoaded((head, incarnation, readAt), lacked: lacked)
         case .reasserted: reasserted()
+        case .eventsReasserted(let positions): eventsReasserted(positions)
         case .polled(let reply): polled(reply)
         case .logRead(let links): logRead(links)
         }
@@ -76,12 +79,11 @@ public struct PartitionFeed: Sendable {
     private mutating func connected(_ reign: Reign) -> FeedAction {
         stopWatching()
         self.reign = reign
-        if let term, term.reign == reign, history != nil {
+        if let term, term.reign == reign, history != nil, !hasStraysOverflowed {
             phase = .following
             return .poll
         }
-        phase = .loading
-        return .loadSnapshot
+        return loadAgain()
     }
 
     private mutating func disconnected() -> FeedAction {
@@ -123,8 +125,8 @@ public struct PartitionFeed: Sendable {
         self.term = term
         history = TagHistory(startingAt: pendingHead.head)
         self.pendingHead = nil
-        strays = []
         stopWatching()
+        guard !hasStraysOverflowed else { return loadAgain() }
         phase = .following
         return .poll
     }
@@ -136,8 +138,12 @@ public struct PartitionFeed: Sendable {
         catchingUp = nil
     }
 
+    /// Whatever was heard so far is in force here, so the reconcile that follows finds it; what is heard from now on may be
+    /// too late for that, and is kept again.
     mutating func loadAgain() -> FeedAction {
         stopWatching()
+        strays = []
+        hasStraysOverflowed = false
         phase = .loading
         return .loadSnapshot
     }

@@ -46,10 +46,9 @@ extension KeyRing {
         scratch: UnsafeMutableRawBufferPointer
     ) -> Verdict {
         let claims: ClaimsView
-        do throws(TokenRefusal) {
-            claims = try verify(token, scratch: scratch)
-        } catch {
-            return .refused(error)
+        switch verify(token, scratch: scratch) {
+        case .success(let view): claims = view
+        case .failure(let refusal): return .refused(refusal)
         }
         guard wall.seconds - Self.leewaySeconds < claims.expiresAt.seconds else { return .refused(.expired) }
         guard claims.notBefore.seconds - Self.leewaySeconds <= wall.seconds else { return .refused(.malformed) }

@@ -127,7 +127,7 @@ struct ClaimsParser {
     private func says(_ text: JSONCursor.Text, _ expected: [UInt8]) -> Bool {
         let count =
             text.hasEscapes
-            ? JSONCursor(scratch).unescape(text, into: scratch + text.start) : text.count
+            ? Unescaping.write(text, of: JSONCursor(scratch), to: scratch + text.start) : text.count
         return bytes(text.start..<(text.start + count)).equals(expected)
     }
 
@@ -141,7 +141,7 @@ struct ClaimsParser {
         guard text.count <= 6 * IdentifierRule.maximumBytes else { return nil }
         return withUnsafeTemporaryAllocation(byteCount: text.count, alignment: 1) { room -> ByteRange? in
             guard let start = room.baseAddress else { return nil }
-            let count = JSONCursor(scratch).unescape(text, into: start)
+            let count = Unescaping.write(text, of: JSONCursor(scratch), to: start)
             let plain = UnsafeRawBufferPointer(start: start, count: count)
             guard IdentifierRule.accepts(plain) else { return nil }
             defer { plainEnd += count }

@@ -58,50 +58,81 @@ extension JSONCursor {
             && UnsafeRawBufferPointer(start: text + string.start, count: string.count)
                 .elementsEqual(UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
     }
+}
 
-    /// Writes the characters that `string` stands for to `target`, which may be the same place or an earlier one.
-    /// Returns how many bytes that gave; never more than the text has.
-    func unescape(_ string: Text, into target: UnsafeMutableRawPointer) -> Int {
-        var read = string.start
-        var written = 0
-        func next() -> UInt8 {
-            defer { read += 1 }
-            return text.load(fromByteOffset: read, as: UInt8.self)
+/// Writing the characters that a text stands for, which never takes more bytes than the text has.
+struct Unescaping {
+    private var source: UnsafeRawPointer
+    private var target: UnsafeMutableRawPointer
+
+    /// Writes `string` of `cursor` to `target`, which may be the same place or an earlier one. Returns how many bytes
+    /// that gave.
+    static func write(_ string: JSONCursor.Text, of cursor: JSONCursor, to target: UnsafeMutableRawPointer) -> Int {
+        let end = UnsafeRawPointer(cursor.text + string.end)
+        var unescaping = Unescaping(source: UnsafeRawPointer(cursor.text + string.start), target: target)
+        while unescaping.source < end { unescaping.step() }
+        return unescaping.target - target
+    }
+
+    /// The cursor has seen that every escape is whole.
+    private mutating func step() {
+        let byte = next()
+        guard byte == UInt8(ascii: "\\") else { return put(byte) }
+        switch next() {
+        case UInt8(ascii: "b"): put(0x08)
+        case UInt8(ascii: "f"): put(0x0c)
+        case UInt8(ascii: "n"): put(0x0a)
+        case UInt8(ascii: "r"): put(0x0d)
+        case UInt8(ascii: "t"): put(0x09)
+        case UInt8(ascii: "u"): putUTF8(scalar())
+        case let plain: put(plain)
         }
-        func unit() -> UInt32 {
-            (0..<4).reduce(0) { value, _ in
-                let digit = next()
-                return value << 4 | UInt32(digit < 58 ? digit - 48 : (digit | 0x20) - 87)
-            }
+    }
+
+    private mutating func next() -> UInt8 {
+        defer { source += 1 }
+        return source[0]
+    }
+
+    private mutating func put(_ byte: UInt8) {
+        target.storeBytes(of: byte, as: UInt8.self)
+        target += 1
+    }
+
+    private mutating func scalar() -> UInt32 {
+        let unit = unit()
+        guard unit & 0xfc00 == 0xd800 else { return unit }
+        source += 2
+        return 0x10000 + (unit & 0x3ff) << 10 + self.unit() & 0x3ff
+    }
+
+    private mutating func unit() -> UInt32 {
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            let digit = next()
+            value = value << 4 | UInt32(digit < 58 ? digit - 48 : (digit | 0x20) - 87)
         }
-        func put(_ byte: UInt8) {
-            target.storeBytes(of: byte, toByteOffset: written, as: UInt8.self)
-            written += 1
+        return value
+    }
+
+    private mutating func putUTF8(_ scalar: UInt32) {
+        func tail(_ shift: UInt32) -> UInt8 { UInt8(0x80 | scalar >> shift & 0x3f) }
+        switch scalar {
+        case 0..<0x80:
+            put(UInt8(scalar))
+        case 0x80..<0x800:
+            put(UInt8(0xc0 | scalar >> 6))
+            put(tail(0))
+        case 0x800..<0x10000:
+            put(UInt8(0xe0 | scalar >> 12))
+            put(tail(6))
+            put(tail(0))
+        default:
+            put(UInt8(0xf0 | scalar >> 18))
+            put(tail(12))
+            put(tail(6))
+            put(tail(0))
         }
-        while read < string.end {
-            let byte = next()
-            guard byte == UInt8(ascii: "\\") else {
-                put(byte)
-                continue
-            }
-            switch next() {
-            case UInt8(ascii: "b"): put(0x08)
-            case UInt8(ascii: "f"): put(0x0c)
-            case UInt8(ascii: "n"): put(0x0a)
-            case UInt8(ascii: "r"): put(0x0d)
-            case UInt8(ascii: "t"): put(0x09)
-            case UInt8(ascii: "u"):
-                var value = unit()
-                if value & 0xfc00 == 0xd800 {
-                    read += 2
-                    value = 0x10000 + (value & 0x3ff) << 10 + unit() & 0x3ff
-                }
-                guard let scalar = Unicode.Scalar(value), let utf8 = Unicode.UTF8.encode(scalar) else { break }
-                utf8.forEach(put)
-            case let plain: put(plain)
-            }
-        }
-        return written
     }
 }
 

@@ -29,7 +29,7 @@ extension JSONCursor {
         let target = text + end
         var length = name.count
         if name.hasEscapes {
-            length = unescape(name, into: target)
+            length = Unescaping.write(name, of: self, to: target)
         } else if end != name.start {
             target.copyMemory(from: text + name.start, byteCount: length)
         }

@@ -72,16 +72,9 @@ public struct KeyRing: Sendable {
     /// or `signatureInvalid`.
     public func decode(_ token: [UInt8]) throws(TokenRefusal) -> Claims {
         var scratch = [UInt8](repeating: 0, count: Self.scratchBytes)
-        let result: Result<Claims, TokenRefusal> = scratch.withUnsafeMutableBytes { scratch in
-            token.withUnsafeBytes { token in
-                do throws(TokenRefusal) {
-                    let view = try verify(token, scratch: scratch)
-                    guard let claims = Claims(view, UnsafeRawBufferPointer(scratch), ring: self)
-                    else { return .failure(.malformed) }
-                    return .success(claims)
-                } catch {
-                    return .failure(error)
-                }
+        let result = scratch.withUnsafeMutableBytes { scratch in
+            token.withUnsafeBytes { verify($0, scratch: scratch) }.flatMap { view in
+                Claims(view, UnsafeRawBufferPointer(scratch), ring: self).map { .success($0) } ?? .failure(.malformed)
             }
         }
         return try result.get()

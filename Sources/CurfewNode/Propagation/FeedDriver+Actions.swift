@@ -42,7 +42,7 @@ extension FeedDriver {
                 action = handle(.reasserted, in: partition)
             case .reassertEvents(let events):
                 try await reassert(events.flatMap(\.entries), in: partition, on: runner)
-                return
+                action = handle(.eventsReasserted(events.map(\.position)), in: partition)
             case .readLog(let position):
                 action = try await readLog(from: position, in: partition, on: runner)
             }

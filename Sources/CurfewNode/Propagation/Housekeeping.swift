@@ -25,6 +25,7 @@ extension FeedDriver {
                 }
             }
             turn = (turn + 1) % partitions.count
+            await rememberPartitionCount()
             await sweep(partitions[turn], wall: wall)
         }
     }
@@ -44,6 +45,13 @@ extension FeedDriver {
         } catch {
             logger.debug("sweep failed", metadata: ["error": "\(error)"])
         }
+    }
+
+    /// Redis may have lost this with everything else; a node of another count must still not start.
+    private func rememberPartitionCount() async {
+        _ = try? await redis.send(
+            RedisCommand(
+                "SET", [RedisArgument(calls.keys.partitionCount), RedisArgument(checks.partitionCount), "NX"]))
     }
 
     /// Leaves the membership in good order. The node has stopped serving before it calls this.

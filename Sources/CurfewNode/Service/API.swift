@@ -175,6 +175,8 @@ package struct SessionView: Sendable {
     package var permissions: Permissions
     package var tenant: TenantID?
     package var details: SessionDetails
+    /// Of its token: cutoffs above it end the session.
+    package var stamp: Stamp
     package var createdAt: WallTime
     package var lastActiveAt: WallTime
     package var expiresAt: WallTime

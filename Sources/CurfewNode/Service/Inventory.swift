@@ -45,8 +45,13 @@ extension SessionService {
     /// Not over, and not ended by anything that this node knows.
     private func isLive(_ view: SessionView) -> Bool {
         guard view.expiresAt > clock.wall() else { return false }
+        let user = Array(view.user.text.utf8)
+        let tenant = view.tenant.map { Array($0.text.utf8) }
         return table.withPartition(view.session.partition) { slot in
-            !slot.state.isRevoked(view.session)
+            user.withUnsafeBytes { user in
+                guard let tenant else { return slot.state.isLive(view.session, user, nil, view.stamp) }
+                return tenant.withUnsafeBytes { slot.state.isLive(view.session, user, $0, view.stamp) }
+            }
         }
     }
 
@@ -61,6 +66,14 @@ extension SessionService {
             for (session, reply) in zip(chunk, replies) { views.append(try SessionRecord.view(session, reply)) }
         }
         return views
+    }
+}
+
+extension RevocationState {
+    fileprivate func isLive(
+        _ session: SessionID, _ user: UnsafeRawBufferPointer, _ tenant: UnsafeRawBufferPointer?, _ stamp: Stamp
+    ) -> Bool {
+        standing(session: session, user: user, tenant: tenant, stamp: stamp) != .revoked
     }
 }
 

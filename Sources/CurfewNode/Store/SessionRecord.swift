@@ -1,7 +1,7 @@
 // The record `{p}:s:<sid>`: a small hash with one-letter fields. Absent fields are not written. Room is kept for what
 // comes with renewal: `h` (hash of the refresh token), `f` (its family), `n` (the successor of a rotated session).
 //
-//   u user  d device  k kind  p permissions (comma-separated)  t tenant  c created  a last active  x expires (UNIX s)
+//   u user  d device  k kind  p permissions (comma-separated)  t tenant  s stamp  c created  a last active  x expires (UNIX s)
 //   N device name  P platform  i address  l location  g user agent  m auth methods (comma-separated)  j attributes (JSON)
 
 import CurfewCore
@@ -35,12 +35,12 @@ package enum SessionRecord {
         guard !fields.isEmpty else { return nil }
         guard let user = fields["u"].flatMap({ UserID($0) }), let kind = fields["k"].flatMap(SessionKind.init(rawValue:)),
             let permissions = fields["p"].flatMap({ Permissions($0.split(separator: ",").map(String.init)) }),
-            let created = time(fields["c"]), let active = time(fields["a"]), let expires = time(fields["x"])
+            let stamp = fields["s"].flatMap({ UInt64($0) }), let created = time(fields["c"]), let active = time(fields["a"]), let expires = time(fields["x"])
         else { throw .unexpectedReply(operation: "read session", expected: "a session record") }
         return SessionView(
             session: session, user: user, device: fields["d"].flatMap { DeviceID($0) }, kind: kind,
             permissions: permissions, tenant: fields["t"].flatMap { TenantID($0) }, details: details(fields),
-            createdAt: created, lastActiveAt: active, expiresAt: expires)
+            stamp: Stamp(stamp), createdAt: created, lastActiveAt: active, expiresAt: expires)
     }
 
     private static func time(_ text: String?) -> WallTime? {

@@ -1,6 +1,6 @@
 // Bytes to replies, by hiredis' reader. Each reply is copied out and freed at once: no memory of hiredis' gets out.
-// Bounded: bytes of one unfinished reply, elements of one array, depth (hiredis' own limit). Past a bound it is an
-// error, after which the connection can only be closed.
+// Bounded: bytes of one unfinished reply, elements of one array, arrays in arrays (0.14 bounds only the last, 1.0 to 1.2
+// none). Past a bound it is an error, after which the connection can only be closed.
 
 import CHiredis
 import NIOCore
@@ -14,6 +14,8 @@ struct ReplyError: Error, Equatable {
 struct ReplyReader: ~Copyable {
     /// Elements of one array; hiredis reserves the memory for them before they come.
     static let maximumElements = 1 << 20
+    /// Arrays around an array; copying and freeing recurse that deep.
+    static let maximumDepth = 7
 
     /// hiredis' own constructors.
     private static let defaults: redisReplyObjectFunctions = {
@@ -21,12 +23,19 @@ struct ReplyReader: ~Copyable {
         defer { redisReaderFree(reader) }
         return reader.pointee.fn.pointee
     }()
-    /// The same with a bounded `createArray` (hiredis 0.14 has no limit of its own). Unsafe only as a pointer: what it
-    /// points to is written once, before its first use, and only read after that.
+    /// The same with a bounded `createArray`. Unsafe only as a pointer: what it points to is written once, before its
+    /// first use, and only read after that.
     nonisolated(unsafe) private static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
         var bounded = defaults
         bounded.createArray = { task, elements in
             guard (0...ReplyReader.maximumElements).contains(Int(elements)) else { return nil }
+            var around = 0
+            var parent = task?.pointee.parent
+            while let outer = parent {
+                around += 1
+                if around > ReplyReader.maximumDepth { return nil }
+                parent = outer.pointee.parent
+            }
             return ReplyReader.defaults.createArray(task, elements)
         }
         let table = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
@@ -73,12 +82,12 @@ struct ReplyReader: ~Copyable {
 
     private func failure() -> ReplyError {
         switch reader.pointee.err {
-        case REDIS_ERR_OOM: ReplyError(reason: "a reply of more than \(Self.maximumElements) elements, or no memory")
+        case REDIS_ERR_OOM: ReplyError(reason: "a reply of too many elements or too deep, or no memory")
         default: ReplyError(reason: "bytes that are not the Redis protocol")
         }
     }
 
-    /// The depth of the recursion is what hiredis lets through (at most 9).
+    /// Recurses no deeper than `maximumDepth`.
     private static func copy(_ reply: UnsafeMutablePointer<redisReply>) throws(ReplyError) -> RedisValue {
         switch reply.pointee.type {
         case REDIS_REPLY_NIL: return .null

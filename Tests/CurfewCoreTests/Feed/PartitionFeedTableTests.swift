@@ -31,6 +31,7 @@ struct PartitionFeedTableTests {
         Row(.disconnected, "a late snapshot", F.snapshot(), .none, .disconnected),
         Row(.disconnected, "a late re-assertion", .reasserted, .none, .disconnected),
         Row(.disconnected, "a late poll", F.poll(sentAt: 1, head: F.origin), .none, .disconnected),
+        Row(.disconnected, "events written again", .eventsReasserted([F.origin]), .none, .disconnected),
         Row(.disconnected, "a late log", .logRead([F.link(2)]), .none, .disconnected),
     ]
 
@@ -42,6 +43,7 @@ struct PartitionFeedTableTests {
         Row(.loading, "snapshot, something lacking", F.snapshot(lacked: true), .reassert, .reasserting),
         Row(.loading, "a late re-assertion", .reasserted, .none, .loading),
         Row(.loading, "a late poll", F.poll(sentAt: 1, head: F.origin), .none, .loading),
+        Row(.loading, "events written again", .eventsReasserted([F.origin]), .none, .loading),
         Row(.loading, "a late log", .logRead([F.link(2)]), .none, .loading),
     ]
 
@@ -52,6 +54,7 @@ struct PartitionFeedTableTests {
         Row(.reasserting, "a second snapshot", F.snapshot(), .none, .reasserting),
         Row(.reasserting, "re-asserted", .reasserted, .poll, .following),
         Row(.reasserting, "a late poll", F.poll(sentAt: 1, head: F.origin), .none, .reasserting),
+        Row(.reasserting, "events written again", .eventsReasserted([F.origin]), .none, .reasserting),
         Row(.reasserting, "a late log", .logRead([F.link(2)]), .none, .reasserting),
     ]
 
@@ -80,6 +83,7 @@ struct PartitionFeedTableTests {
         Row(
             .following, "poll: the head is another event of that number",
             F.poll(sentAt: 1, head: F.position(1, fork: 1)), .loadSnapshot, .loading),
+        Row(.following, "events written again", .eventsReasserted([F.origin]), .none, .following),
         Row(.following, "a log that nobody asked for", .logRead([F.link(2)]), .none, .following),
     ]
 
@@ -100,12 +104,13 @@ struct PartitionFeedTableTests {
             case .heard: "heard"
             case .snapshotLoaded: "snapshotLoaded"
             case .reasserted: "reasserted"
+            case .eventsReasserted: "eventsReasserted"
             case .polled: "polled"
             case .logRead: "logRead"
             }
         }
         for phase in FeedPhase.allCases {
-            #expect(Set(Self.rows.filter { $0.phase == phase }.map { kind($0.event) }).count == 7, "\(phase)")
+            #expect(Set(Self.rows.filter { $0.phase == phase }.map { kind($0.event) }).count == 8, "\(phase)")
         }
     }
 }

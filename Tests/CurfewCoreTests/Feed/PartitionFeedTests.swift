@@ -103,7 +103,45 @@ struct PartitionFeedTests {
         let stray = F.event(9, fork: 1, after: F.position(8, fork: 1))
         #expect(feed.handle(.heard(stray)) == .poll)
         #expect(feed.handle(F.poll(sentAt: 2500, head: F.origin)) == .reassertEvents([stray]))
-        #expect(feed.handle(F.poll(sentAt: 2600, head: F.origin)) == .none)
+        #expect(feed.handle(F.poll(sentAt: 2600, head: F.origin)) == .reassertEvents([stray]), "until it is written")
+        #expect(feed.handle(.eventsReasserted([stray.position])) == .none)
+        #expect(feed.handle(F.poll(sentAt: 2700, head: F.origin)) == .none)
+    }
+
+    @Test("keeps what it hears without a connection or while it reconciles, since that may be too late for the snapshot",
+        arguments: [FeedPhase.disconnected, .loading, .reasserting])
+    func straysOutlastReconciling(phase: FeedPhase) {
+        let stray = F.event(9, fork: 1, after: F.position(8, fork: 1))
+        var feed = F.freshFeed
+        _ = feed.handle(.disconnected)
+        if phase != .disconnected { _ = feed.handle(.connected(F.otherReign)) }
+        if phase == .reasserting { _ = feed.handle(F.snapshot(at: 3000, lacked: true)) }
+        #expect(feed.phase == phase)
+        #expect(feed.handle(.heard(stray)) == .none)
+        let reign = phase == .disconnected ? F.reign : F.otherReign
+        switch phase {
+        case .disconnected: _ = feed.handle(.connected(F.reign))
+        case .loading: _ = feed.handle(F.snapshot(at: 3000))
+        case .reasserting: _ = feed.handle(.reasserted)
+        case .following: break
+        }
+        #expect(feed.handle(F.poll(sentAt: 3100, head: F.origin, reign: reign)) == .reassertEvents([stray]))
+    }
+
+    @Test("reconciles where it heard more than it keeps, whatever it was doing",
+        arguments: [FeedPhase.disconnected, .loading])
+    func overflowReconciles(phase: FeedPhase) {
+        var feed = F.freshFeed
+        _ = feed.handle(.disconnected)
+        if phase == .loading { _ = feed.handle(.connected(F.otherReign)) }
+        for seq in 0..<65 {
+            #expect(feed.handle(.heard(F.event(100 + UInt64(seq) * 2, after: F.position(1, fork: 1)))) == .none)
+        }
+        if phase == .loading {
+            #expect(feed.handle(F.snapshot(at: 3000)) == .loadSnapshot)
+        } else {
+            #expect(feed.handle(.connected(F.reign)) == .loadSnapshot)
+        }
     }
 
     @Test("keeps no stray that the log turns out to have")

@@ -2,7 +2,7 @@
 -- above every cutoff given so far, so no revoke before it concerns its token.
 -- KEYS[6] due, KEYS[7] the user's index, KEYS[8] the record.
 -- ARGV[9] session id, ARGV[10] index member, ARGV[11] session lifetime (s), ARGV[12] user id, ARGV[13…] fields and values of
--- the record. The record keeps `c` created, `a` last active, `x` expires (UNIX s) beside them.
+-- the record. The record keeps `s` stamp, `c` created, `a` last active, `x` expires (UNIX s) beside them.
 -- Answers: incarnation, stamp, seconds, the user's current permission change ('' if none).
 
 local head = open_head()
@@ -11,7 +11,7 @@ local record_key, index_key = KEYS[8], KEYS[7]
 if redis.call('EXISTS', record_key) == 1 then return redis.error_reply('CURFEW session id is taken') end
 local stamp = next_stamp(head)
 local expires = integer(now_seconds + lifetime)
-redis.call('HSET', record_key, 'c', integer(now_seconds), 'a', integer(now_seconds), 'x', expires,
+redis.call('HSET', record_key, 's', integer(stamp), 'c', integer(now_seconds), 'a', integer(now_seconds), 'x', expires,
   unpack(ARGV, 13, #ARGV))
 redis.call('EXPIREAT', record_key, expires)
 redis.call('ZREMRANGEBYSCORE', index_key, '-inf', '(' .. integer(now_seconds))
