@@ -24,15 +24,14 @@ build: build-needs ## Build everything, tests included: .build/debug/curfew
 lint: ## Check format, scripts and the rules of the house
 	@.ci/install shellcheck=shellcheck
 	@swift format lint --strict --parallel --recursive Package.swift Sources Tests $(wildcard benchmarks/*/Package.swift benchmarks/*/Sources)
-	@shellcheck .ci/* $(wildcard docker/*.sh benchmarks/*/run benchmarks/*/*.sh)
+	@shellcheck -x .ci/* $(wildcard docker/*.sh benchmarks/*.sh benchmarks/*/*.sh)
 	@.ci/tidy
 
-bench: build-needs ## Measure, beside nginx, Redis and the bare HMAC
-	@.ci/install redis-server=redis-server nginx=nginx curl=curl
-	@.ci/bench
+bench: build-needs ## Measure, beside nginx, Redis and the bare HMAC (args=--quick for a minute)
+	@benchmarks/run.sh $(args)
 
 clean: ## Remove everything that was built
-	rm -rf .build .curfew benchmarks/*/.build
+	rm -rf .build .build-release .curfew benchmarks/*/.build benchmarks/results/raw
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

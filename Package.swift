@@ -108,6 +108,8 @@ let package = Package(
         .testTarget(
             name: "CurfewNodeTests", dependencies: ["CurfewNode", "TestSupport"], swiftSettings: strict),
         .testTarget(
+            name: "CommandTests", dependencies: ["TestSupport", "curfew"], swiftSettings: strict),
+        .testTarget(
             name: "ClusterTests", dependencies: ["TestSupport", "curfew"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -46,9 +46,12 @@ package struct Node: Sendable {
             address: address, eventLoopGroup: group, limits: limits, logger: logger,
             onConnect: { try await driver.connected($0) }, onDisconnect: { driver.disconnected() })
         driver.attach(client)
-        let durable = RedisClient(
-            address: address, eventLoopGroup: group, limits: limits, logger: logger,
-            onConnect: { try await driver.verifyDurable($0) })
+        let durable = DurableLines(
+            clients: (0..<DurableLines.count).map { _ in
+                RedisClient(
+                    address: address, eventLoopGroup: group, limits: limits, logger: logger,
+                    onConnect: { try await driver.verifyDurable($0) })
+            })
         let listener = EventListener(driver: driver)
         let subscriber = RedisSubscriber(
             address: address, eventLoopGroup: group, channels: listener.channels, limits: limits, logger: logger,
@@ -64,14 +67,19 @@ package struct Node: Sendable {
 
     /// Runs until SIGTERM or SIGINT, or until its task is cancelled. Throws `StartError` where Redis or an address can't be used.
     package func run() async throws {
-        let listeners = HTTPListeners(configuration: configuration, service: service, logger: logger)
+        let threads = configuration.threads.map { MultiThreadedEventLoopGroup(numberOfThreads: $0) }
+        let listeners = HTTPListeners(
+            configuration: configuration, service: service, logger: logger,
+            group: threads ?? MultiThreadedEventLoopGroup.singleton)
         let services: [any Service] = [propagation] + listeners.services()
         var group = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger)
         // In flight is what was accepted: it has this long to be answered, then the node goes.
         group.maximumGracefulShutdownDuration = .seconds(4)
-        try await ServiceGroup(configuration: group).run()
+        let result = await Result.of { try await ServiceGroup(configuration: group).run() }
+        try await threads?.shutdownGracefully()
+        try result.get()
         logger.info("stopped")
     }
 }
@@ -128,5 +136,11 @@ extension NodeConfiguration {
         limits.maximumBackoff = stalenessBound / 4
         limits.heartbeat = stalenessBound / 2
         return limits
+    }
+}
+
+extension Result where Failure == any Error {
+    fileprivate static func of(_ body: () async throws -> Success) async -> Result {
+        do { return .success(try await body()) } catch { return .failure(error) }
     }
 }

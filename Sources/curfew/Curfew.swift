@@ -45,15 +45,26 @@ enum Main {
         case let start as StartError:
             Terminal.complain("\(start)")
             return ExitStatus.usage.rawValue
+        case let listener as ListenerError:
+            Terminal.complain("\(listener)")
+            return ExitStatus.usage.rawValue
         default:
-            break
+            return reportOther(error)
         }
-        let status = CurfewCommand.exitCode(for: error)
-        if status.isSuccess {
+    }
+
+    /// What ArgumentParser has to say: help, or what was wrong with the arguments. Anything else is a fault of ours.
+    private static func reportOther(_ error: any Error) -> Int32 {
+        switch CurfewCommand.exitCode(for: error) {
+        case .success:
             Terminal.say(CurfewCommand.fullMessage(for: error))
-        } else {
+            return ExitStatus.done.rawValue
+        case .validationFailure:
             Terminal.complain(CurfewCommand.message(for: error) + " (--help shows what there is)")
+            return ExitStatus.usage.rawValue
+        default:
+            Terminal.complain("\(error)")
+            return ExitStatus.internal.rawValue
         }
-        return status == .validationFailure ? ExitStatus.usage.rawValue : status.rawValue
     }
 }

@@ -116,6 +116,15 @@ extension ClusterTests {
             }
         }
 
+        @Test(
+            "revoking an id that nobody can have is 200 with nothing revoked",
+            arguments: ["ses_1", "ses_zzzzzzzzzzzzzzzzzzzzzzzz"])
+        func revokeNobody(id: String) async throws {
+            let cluster = try await SharedCluster.ready()
+            let answer = try await revoke(["sessionId": .string(id)], on: cluster.nodes[0], .cluster)
+            #expect(answer["revoked"] == 0)
+        }
+
         @Test("a request in pieces and requests in a row are answered like one at a time")
         func piecesAndRows() async throws {
             let cluster = try await SharedCluster.ready()

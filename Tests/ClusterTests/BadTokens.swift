@@ -25,7 +25,7 @@ enum BadTokens {
             "a word": "nonsense", "two segments": signed, "an empty signature": signed + ".",
             "three empty segments": "..",
             "four segments": real + ".", "five segments": "\(real).\(parts[1]).\(parts[2])",
-            "no header": ".\(parts[1]).\(parts[2])", "no claims": "\(parts[0])..\(parts[2])",
+            "no header": ".\(parts[1]).\(parts[2])",
             "padding": real + "=", "plain base64": real + "+/", "a percent sign": real + "%41",
             "more than 4 KiB": "\(parts[0]).\(parts[1])\(String(repeating: "A", count: 4_096)).\(parts[2])",
             "more than 4 KiB, signed": forge.addingClaim("\"x\":\"\(String(repeating: "x", count: 4_096))\""),
@@ -38,6 +38,7 @@ enum BadTokens {
             BadToken(
                 name: "one bit of the signature", token: TokenForge.flippingSignature(of: real),
                 codes: ["token_signature_invalid"]),
+            BadToken(name: "an empty segment for the claims", token: "\(parts[0])..\(parts[2])", codes: either),
             BadToken(name: "half a signature", token: "\(signed).\(parts[2].prefix(20))", codes: either),
             BadToken(name: "a longer signature", token: real + "AAAA", codes: either),
             BadToken(

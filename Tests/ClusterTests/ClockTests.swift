@@ -1,45 +1,20 @@
-// Promise 6: nothing but expiry compares two machines' clocks. A node's wall clock is moved by libfaketime (where it is
-// installed; its monotonic clocks stay real): 20 s change nothing, 40 s make the node fence itself and say why.
+// Promise 6: nothing but expiry compares two machines' clocks. A wall clock that is 20 s off changes nothing, one that is
+// 40 s off makes its node fence itself and say why; when Redis' own clock steps back, stamps still only rise.
 
 import Foundation
 import TestSupport
 import Testing
 
-/// libfaketime, preloaded into one process.
-enum FakeTime {
-    static let library = [
-        "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
-        "/usr/lib/faketime/libfaketime.so.1", "/usr/lib64/faketime/libfaketime.so.1",
-    ].first { FileManager.default.fileExists(atPath: $0) }
-
-    /// Makes a node's wall clock be off by this many seconds. The library changes the environment of the process that it
-    /// is first loaded into, and Swift looks for its arguments beside the environment: `env` takes that first place.
-    static func shift(_ settings: inout NodeSettings, seconds: Int) {
-        settings.launcher = "/usr/bin/env"
-        settings.environment = [
-            "LD_PRELOAD": library ?? "", "FAKETIME": seconds < 0 ? "\(seconds)" : "+\(seconds)",
-            "DONT_FAKE_MONOTONIC": "1",
-        ]
-    }
-
-    /// Removes what the library leaves behind for a process.
-    static func tidy(_ pid: pid_t) {
-        for name in ["faketime_shm_\(pid)", "sem.faketime_sem_\(pid)"] {
-            try? FileManager.default.removeItem(atPath: "/dev/shm/\(name)")
-        }
-    }
-}
-
 extension ClusterTests {
-    @Suite(.cluster(), .enabled(if: FakeTime.library != nil, "needs libfaketime")) struct Clocks {
+    @Suite(.cluster(), .enabled(if: ShiftedClock.isAvailable, "needs a C compiler")) struct Clocks {
         @Test(
             "promise 6: a node whose clock is 20 s off issues, validates and revokes like any other",
             arguments: [20, -20])
         func slightlyOff(seconds: Int) async throws {
             let cluster = try await SharedCluster.ready()
-            let node = try cluster.makeNode("clock \(seconds)") { FakeTime.shift(&$0, seconds: seconds) }
+            let clock = try ShiftedClock(seconds: seconds)
+            let node = try cluster.makeNode("clock \(seconds)") { $0.environment = clock.environment }
             try node.start()
-            defer { FakeTime.tidy(node.pid) }
             try await node.ready()
             let user = ClusterHarness.newUser()
             let here = try await node.api.issue(user)
@@ -68,11 +43,11 @@ extension ClusterTests {
             let live = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
             let dead = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
             try await revoke(["userId": .string(dead.user)], on: cluster.nodes[0], .cluster)
-            let node = try cluster.makeNode("clock \(seconds)") { FakeTime.shift(&$0, seconds: seconds) }
+            let clock = try ShiftedClock(seconds: seconds)
+            let node = try cluster.makeNode("clock \(seconds)") { $0.environment = clock.environment }
             let hammer = Hammer([node], [live, dead])
             let started = BootClock.now
             try node.start()
-            defer { FakeTime.tidy(node.pid) }
             try await eventually("the node says clock_skew") {
                 try await node.api.call("GET", "/health/ready", on: .public).everything.contains("clock_skew")
             }
@@ -86,6 +61,51 @@ extension ClusterTests {
             #expect(samples.noneActive, "\(samples.tally)")
             try await cluster.expectActive([live])
             node.kill()
+        }
+
+        @Test("promise 6: a node whose clock is set right again serves again")
+        func setRight() async throws {
+            let cluster = try await SharedCluster.ready()
+            let live = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
+            let clock = try ShiftedClock(seconds: 0)
+            let node = try cluster.makeNode("moving clock") { $0.environment = clock.environment }
+            try node.start()
+            try await node.ready()
+            try clock.move(to: 40)
+            try await eventually("the node says clock_skew") {
+                try await node.api.call("GET", "/health/ready", on: .public).everything.contains("clock_skew")
+            }
+            #expect(try await node.api.validate(live.token).status == 503)
+            try clock.move(to: 5)
+            try await node.ready()
+            #expect(try await node.api.validate(live.token).status == 200)
+            node.kill()
+        }
+    }
+
+    @Suite(.enabled(if: ShiftedClock.isAvailable, "needs a C compiler")) struct RedisClock {
+        @Test("promise 6: when Redis' clock steps back, a cutoff still ends every token made before it")
+        func stepsBack() async throws {
+            try await ClusterHarness.run { cluster in
+                let clock = try ShiftedClock(seconds: 15)
+                let server = try ShiftedRedis(clock)
+                defer { server.stop() }
+                try await cluster.switchRedis(toSocket: server.socket)
+                try await eventually("the nodes notice the other Redis") { await !cluster.nodes[0].api.isReady() }
+                try await cluster.ready()
+                let user = ClusterHarness.newUser()
+                let early = try await cluster.nodes[0].api.issue(user)
+                try await cluster.expectActive([early])
+                try clock.move(to: -10)
+                try await revoke(["userId": .string(user)], on: cluster.nodes[1], .cluster)
+                try await cluster.expectRevokedNow([early])
+                let late = try await cluster.nodes[2].api.issue(user)
+                try await cluster.expectActive([late])
+                try await revoke(["everyone": true], on: cluster.nodes[0], .cluster)
+                try await cluster.expectRevokedNow([early, late])
+                let last = try await cluster.nodes[1].api.issue(user)
+                try await cluster.expectActive([last])
+            }
         }
     }
 
@@ -131,5 +151,26 @@ extension ClusterTests {
                 try cluster.redis.call(["HSET", cluster.key("{\(partition)}:head"), "mark", "\(mark)"])
             }
         }
+    }
+}
+
+/// A redis-server whose wall clock is another.
+private final class ShiftedRedis: Sendable {
+    let socket: String
+    private let directory: String
+    private let process: SpawnedProcess
+
+    init(_ clock: ShiftedClock) throws {
+        directory = try makePrivateDirectory()
+        socket = directory + "/redis.sock"
+        let environment = ProcessInfo.processInfo.environment.merging(clock.environment, uniquingKeysWith: { $1 })
+        process = try SpawnedProcess(
+            "/usr/bin/env", ["redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir", directory],
+            environment: environment, logPath: directory + "/redis.log")
+    }
+
+    func stop() {
+        process.killAndWait()
+        try? FileManager.default.removeItem(atPath: directory)
     }
 }

@@ -3,7 +3,7 @@
 //
 //   swift test --filter ClusterTests                          all of it
 //   swift test --filter ClusterTests.FencedRevoke             one suite
-//   CURFEW_REPEAT=20 swift test --filter "ClusterTests\.(Propagation|LostMessages|…)"    a soak
+//   CURFEW_REPEAT=20 swift test --filter 'ClusterTests\.(FencedRevoke|ForkedLog|Lost|Newcomers|NoResurrection|Propagation|Reconnects)'
 //
 // A failed expectation prints the last lines that each node has logged.
 
@@ -52,8 +52,11 @@ extension Trait where Self == IssueHandlingTrait {
     /// Adds what the nodes have logged to whatever goes wrong.
     static var showsNodeLogs: Self {
         .compactMapIssues { issue in
+            let heading = "the nodes' last lines:\n"
+            // The trait is inherited, and applied once a level.
+            if issue.comments.contains(where: { $0.rawValue.hasPrefix(heading) }) { return issue }
             var issue = issue
-            issue.comments.append(Comment(rawValue: "the nodes' last lines:\n" + NodeLogs.lastLines()))
+            issue.comments.append(Comment(rawValue: heading + NodeLogs.lastLines()))
             return issue
         }
     }

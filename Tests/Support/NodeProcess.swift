@@ -19,8 +19,6 @@ package struct NodeSettings: Sendable {
     package var apiKey: String
     /// Further arguments of `serve`.
     package var arguments: [String] = []
-    /// A program that is started in its place and becomes it: `/usr/bin/env`, say.
-    package var launcher: String?
     /// Further environment.
     package var environment: [String: String] = [:]
     package var logPath: String
@@ -88,15 +86,11 @@ package final class NodeProcess: Sendable {
 
     /// Starts it, or starts it again. Doesn't wait for anything.
     package func start() throws {
-        let line = (settings.launcher.map { [$0] } ?? []) + [Self.executable] + settings.commandLine
         let started = try SpawnedProcess(
-            line[0], Array(line.dropFirst()), environment: settings.fullEnvironment, logPath: settings.logPath)
+            Self.executable, settings.commandLine, environment: settings.fullEnvironment, logPath: settings.logPath)
         child.withLock { $0 = started }
         NodeLogs.watch(self)
     }
-
-    /// Its process; 0 before the first start.
-    package var pid: pid_t { process?.pid ?? 0 }
 
     /// How it ended; `nil` while it runs (or never started).
     package var exit: SpawnedProcess.Exit? { process?.status() }
@@ -118,9 +112,14 @@ package final class NodeProcess: Sendable {
 
     /// Waits until it is ready. Fails at once when it has exited instead.
     package func ready(within limit: Duration = .seconds(20)) async throws {
-        try await eventually(deadline: limit, "\(name) is ready") {
-            if self.exit != nil { return true }
-            return await self.api.isReady()
+        do {
+            try await eventually(deadline: limit, "\(name) is ready") {
+                if self.exit != nil { return true }
+                return await self.api.isReady()
+            }
+        } catch let error as NeverHappened {
+            let answer = try? await api.call("GET", "/health/ready", on: .public, timeout: .seconds(1))
+            throw NodeEnded(description: "\(error): \(answer?.everything ?? "no answer")")
         }
         if let exit { throw NodeEnded(description: "\(name) ended with \(exit) instead of serving:\n\(lastLines(20))") }
     }

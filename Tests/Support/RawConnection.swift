@@ -5,7 +5,9 @@ import Foundation
 import Glibc
 
 /// What can go wrong below HTTP.
-package enum SocketError: Error, Sendable, Equatable { case refused, failed(errno: Int32), timedOut, closed, notHTTP(String) }
+package enum SocketError: Error, Sendable, Equatable {
+    case refused, failed(errno: Int32), timedOut, closed, notHTTP(String)
+}
 
 /// A blocking TCP connection to a port of 127.0.0.1, for one thread.
 package final class RawConnection {

@@ -12,7 +12,7 @@ let package = Package(
             dependencies: ["CAllocations", .product(name: "CurfewCore", package: "curfew")],
             swiftSettings: [
                 .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
-            ])
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -9,14 +9,13 @@ extension PartitionFeed {
             // What is not (a late message of the primary before) must be re-asserted.
             return keepStray(event)
         case .following:
-            guard var history else { preconditionFailure("a followed chain has a history") }
+            guard let newest = history?.newest else { preconditionFailure("a followed chain has a history") }
             let position = event.position
-            if history.contains(position) { return .none }
-            guard position.seq == history.newest.seq + 1, event.previous == history.newest.tag else {
+            if hasApplied(position) { return .none }
+            guard position.seq == newest.seq + 1, event.previous == newest.tag else {
                 return keepStray(event) == .loadSnapshot ? .loadSnapshot : .poll
             }
-            history.append(position)
-            self.history = history
+            history?.append(position)
             return .none
         }
     }

@@ -24,6 +24,11 @@ public struct PartitionFeed: Sendable {
     public internal(set) var membership = Membership()
     /// The highest stamp given or seen.
     public private(set) var mark = Stamp.zero
+    /// The longest lifetime (s) of a token that anybody is known to have signed. Like the mark it survives lost data: tombstones
+    /// are kept by it.
+    public private(set) var longestTokenLifetime: Int64 = 0
+    /// Redis' TIME at the last poll, which agreed with this node's clock unless `isClockSkewed`.
+    public var redisTime: WallTime?
     /// Redis' clock and this node's differ by more than the skew bound: nothing is fresh.
     public var isClockSkewed = false
 
@@ -61,6 +66,9 @@ public struct PartitionFeed: Sendable {
 
     /// Raises the mark.
     public mutating func see(_ stamp: Stamp) { mark = max(mark, stamp) }
+
+    /// Raises the longest token lifetime, in seconds.
+    public mutating func see(tokenLifetime seconds: Int64) { longestTokenLifetime = max(longestTokenLifetime, seconds) }
 
     public mutating func handle(_ event: FeedEvent) -> FeedAction {
         switch event {

@@ -30,7 +30,7 @@ extension UInt8 {
 
 /// A place in a partition's log: the number and the tag that was written under it.
 public struct LogPosition: Hashable, Sendable {
-    /// Starts at 0 (the log's creation); the first event is 1.
+    /// The log's first event, written when it is created, is 1.
     public let seq: UInt64
     public let tag: EventTag
 

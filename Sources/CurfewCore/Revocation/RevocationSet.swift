@@ -17,7 +17,7 @@ public struct RevocationSet: Sendable {
     private static let bytesPerSlot = MemoryLayout<ID>.stride + MemoryLayout<UInt32>.stride
     private static let smallestCapacity = 16
     /// How many slots an insert examines for what is past.
-    private static let slotsPerInsert = 2
+    private static let slotsPerInsert = 4
 
     private var ids: [ID] = []
     /// 0 in an empty slot.
@@ -167,7 +167,8 @@ extension RevocationSet {
         let (oldIDs, oldUntils) = (ids, untils)
         ids = [ID](repeating: ID(high: 0, low: 0), count: capacity)
         untils = [UInt32](repeating: 0, count: capacity)
-        hand = 0
+        // Homes spread out in proportion, so the hand goes on where it was.
+        hand = oldIDs.isEmpty ? 0 : hand * capacity / oldIDs.count
         for slot in oldIDs.indices where oldUntils[slot] != 0 { place(oldIDs[slot], oldUntils[slot]) }
     }
 }

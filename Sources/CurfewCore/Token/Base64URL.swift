@@ -9,39 +9,44 @@ enum Base64URL {
     static func encodedCount(_ count: Int) -> Int { (count * 4 + 2) / 3 }
 
     /// Decodes `source` to `target`, which has room for 3/4 of it and for `slack` bytes more. Returns how many bytes
-    /// that gave; `nil` where the text is not canonical base64url.
-    static func decode(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawPointer) -> Int? {
-        guard let start = source.baseAddress else { return 0 }
-        return tables.withUnsafeBufferPointer { tables -> Int? in
-            guard let first = tables.baseAddress else { return nil }
-            let (second, third, fourth) = (first + 256, first + 512, first + 768)
-            let whole = source.count & ~3
-            var read = 0
-            var written = 0
+    /// that gave and whether all are ASCII; `nil` where the text is not canonical base64url.
+    static func decode(
+        _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawPointer
+    ) -> (count: Int, isASCII: Bool)? {
+        guard let start = source.baseAddress else { return (0, true) }
+        return tables.withUnsafeBufferPointer { tables -> (count: Int, isASCII: Bool)? in
+            guard let table = tables.baseAddress else { return nil }
+            var (read, written) = (0, 0)
             var seen: UInt32 = 0
-            while read < whole {
-                let digits = start.loadUnaligned(fromByteOffset: read, as: UInt32.self).littleEndian
-                let word =
-                    first[Int(digits & 0xff)] | second[Int(digits >> 8 & 0xff)]
-                    | third[Int(digits >> 16 & 0xff)] | fourth[Int(digits >> 24)]
-                target.storeBytes(of: word.littleEndian, toByteOffset: written, as: UInt32.self)
-                seen |= word
-                read += 4
-                written += 3
+            while read + 8 <= source.count {
+                let digits = start.loadUnaligned(fromByteOffset: read, as: UInt64.self).littleEndian
+                let (first, second) = (group(digits, table), group(digits >> 32, table))
+                let bytes = UInt64(first) | UInt64(second) << 24
+                target.storeBytes(of: bytes.littleEndian, toByteOffset: written, as: UInt64.self)
+                seen |= first | second
+                read += 8
+                written += 6
             }
-            var tail: UInt32 = 0
-            switch source.count - whole {
-            case 0: break
-            case 2: tail = first[Int(start[whole])] | second[Int(start[whole + 1])]
-            case 3: tail = first[Int(start[whole])] | second[Int(start[whole + 1])] | third[Int(start[whole + 2])]
-            default: return nil
+            while read < source.count {
+                let count = min(source.count - read, 4)
+                var last: UInt32 = 0
+                for place in 0..<count { last |= table[place * 256 + Int(start[read + place])] }
+                target.storeBytes(of: last.littleEndian, toByteOffset: written, as: UInt32.self)
+                // A group has one byte less than digits, and what it has beyond its whole bytes must be zero.
+                guard count > 1, (last & ~notADigit) >> (8 * UInt32(count - 1)) == 0 else { return nil }
+                seen |= last
+                read += count
+                written += count - 1
             }
-            let tailCount = max(source.count - whole - 1, 0)
-            target.storeBytes(of: tail.littleEndian, toByteOffset: written, as: UInt32.self)
-            // What a short last group has beyond its whole bytes must be zero.
-            guard (seen | tail) & notADigit == 0, tail >> (8 * UInt32(tailCount)) == 0 else { return nil }
-            return written + tailCount
+            return seen & notADigit == 0 ? (written, seen & 0x80_8080 == 0) : nil
         }
+    }
+
+    /// The three bytes of four digits, which are the low half of `digits`.
+    @inline(__always)
+    private static func group(_ digits: UInt64, _ table: UnsafePointer<UInt32>) -> UInt32 {
+        table[Int(digits & 0xff)] | table[256 + Int(digits >> 8 & 0xff)] | table[512 + Int(digits >> 16 & 0xff)]
+            | table[768 + Int(digits >> 24 & 0xff)]
     }
 
     /// Appends the digits of `bytes`.
@@ -77,4 +82,3 @@ enum Base64URL {
         return tables
     }()
 }
-

@@ -51,13 +51,12 @@ struct ClaimsParser {
     private var permissions: ByteRange?
     private var permissionsVersion: UInt64?
 
-    /// Reads the `count` bytes at the start of `scratch`. `nil` where they are not the claims of a token of this
-    /// issuer for this audience.
+    /// Reads the `count` bytes at the start of `scratch`, which are ASCII or still to be checked for UTF-8. `nil` where
+    /// they are not the claims of a token of this issuer for this audience.
     static func parse(
-        _ scratch: UnsafeMutableRawPointer, count: Int, issuer: [UInt8], audience: [UInt8]
+        _ scratch: UnsafeMutableRawPointer, count: Int, isASCII: Bool, issuer: [UInt8], audience: [UInt8]
     ) -> ClaimsView? {
-        let payload = UnsafeRawBufferPointer(start: scratch, count: count)
-        guard UTF8Check.isValid(payload) else { return nil }
+        guard isASCII || UTF8Check.isValid(UnsafeRawBufferPointer(start: scratch, count: count)) else { return nil }
         scratch.storeBytes(of: 0, toByteOffset: count, as: UInt8.self)
         var parser = ClaimsParser(scratch: scratch)
         var cursor = JSONCursor(scratch)

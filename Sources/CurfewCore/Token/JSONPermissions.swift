@@ -34,7 +34,9 @@ extension JSONCursor {
             target.copyMemory(from: text + name.start, byteCount: length)
         }
         let bytes = UnsafeRawBufferPointer(start: target, count: length)
-        guard (1...Permissions.maximumBytes).contains(length), bytes.allSatisfy(\.isPermissionByte) else { return false }
+        guard (1...Permissions.maximumBytes).contains(length), bytes.allSatisfy(\.isPermissionByte) else {
+            return false
+        }
         end += length
         put(UInt8(ascii: "\""), at: &end)
         return true

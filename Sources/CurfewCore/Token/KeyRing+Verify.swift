@@ -23,8 +23,8 @@ extension KeyRing {
         let payload = UnsafeRawBufferPointer(start: base + key.headerCount, count: signedCount - key.headerCount)
         let signature = UnsafeRawBufferPointer(
             start: base + signedCount + 1, count: token.count - signedCount - 1)
-        guard let count = Base64URL.decode(payload, into: scratch),
-            Base64URL.decode(signature, into: scratch + Scratch.signatureStart) == MACKey.byteCount
+        guard let decoded = Base64URL.decode(payload, into: scratch),
+            Base64URL.decode(signature, into: scratch + Scratch.signatureStart)?.count == MACKey.byteCount
         else { return .failure(.malformed) }
 
         let code = scratch + Scratch.codeStart
@@ -32,7 +32,9 @@ extension KeyRing {
         guard ConstantTime.areEqual(code, scratch + Scratch.signatureStart, count: MACKey.byteCount)
         else { return .failure(.signatureInvalid) }
 
-        guard let view = ClaimsParser.parse(scratch, count: count, issuer: issuerBytes, audience: audienceBytes)
+        guard
+            let view = ClaimsParser.parse(
+                scratch, count: decoded.count, isASCII: decoded.isASCII, issuer: issuerBytes, audience: audienceBytes)
         else { return .failure(.malformed) }
         return .success(view)
     }
@@ -46,8 +48,8 @@ extension KeyRing {
             return .success((index, keys[index].headerSegment.count))
         }
         guard let dot = signed.firstIndex(of: UInt8(ascii: ".")),
-            let count = Base64URL.decode(UnsafeRawBufferPointer(rebasing: signed[..<dot]), into: scratch),
-            let id = TokenHeader.keyID(scratch, count: count)
+            let decoded = Base64URL.decode(UnsafeRawBufferPointer(rebasing: signed[..<dot]), into: scratch),
+            let id = TokenHeader.keyID(scratch, count: decoded.count, isASCII: decoded.isASCII)
         else { return .failure(.malformed) }
         for index in keys.indices where id.elementsEqual(keys[index].id.utf8) { return .success((index, dot + 1)) }
         return .failure(.signatureInvalid)

@@ -55,7 +55,8 @@ public struct KeyRing: Sendable {
         else { throw .outOfRange }
         let key = keys[0]
         let payload = claims.json
-        let bytes = key.headerSegment.count + Base64URL.encodedCount(payload.count) + 1
+        let bytes =
+            key.headerSegment.count + Base64URL.encodedCount(payload.count) + 1
             + Base64URL.encodedCount(MACKey.byteCount)
         guard bytes <= Self.maximumTokenBytes else { throw .tooLarge(bytes: bytes) }
         var token = key.headerSegment

@@ -12,8 +12,10 @@ extension UnsafeRawBufferPointer {
         return prefix.withUnsafeBytes { prefix in
             var at = 0
             while at + 8 <= prefix.count {
-                let (ours, theirs) = (loadUnaligned(fromByteOffset: at, as: UInt64.self),
-                    prefix.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+                let (ours, theirs) = (
+                    loadUnaligned(fromByteOffset: at, as: UInt64.self),
+                    prefix.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+                )
                 if ours != theirs { return false }
                 at += 8
             }

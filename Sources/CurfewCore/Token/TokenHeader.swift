@@ -9,8 +9,8 @@ struct TokenHeader {
 
     /// The `kid` of the header in the `count` bytes at `scratch`; `nil` for a header that does not say `HS256` and
     /// `session+jwt`, or not well.
-    static func keyID(_ scratch: UnsafeMutableRawPointer, count: Int) -> UnsafeRawBufferPointer? {
-        guard UTF8Check.isValid(UnsafeRawBufferPointer(start: scratch, count: count)) else { return nil }
+    static func keyID(_ scratch: UnsafeMutableRawPointer, count: Int, isASCII: Bool) -> UnsafeRawBufferPointer? {
+        guard isASCII || UTF8Check.isValid(UnsafeRawBufferPointer(start: scratch, count: count)) else { return nil }
         scratch.storeBytes(of: 0, toByteOffset: count, as: UInt8.self)
         var header = TokenHeader()
         var cursor = JSONCursor(scratch)

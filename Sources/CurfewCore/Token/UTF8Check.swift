@@ -1,13 +1,9 @@
-// Whether bytes are UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF. ASCII, which tokens
-// nearly always are, goes by eight bytes at a time.
+// Whether bytes are UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF. Tokens
+// that are ASCII, as nearly all are, never come here.
 
 enum UTF8Check {
     static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var at = 0
-        while at + 8 <= bytes.count {
-            guard bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self) & 0x8080_8080_8080_8080 == 0 else { break }
-            at += 8
-        }
         while at < bytes.count {
             guard let length = sequenceLength(bytes, at) else { return false }
             at += length

@@ -39,9 +39,24 @@ package struct HTTPListeners: Sendable {
         }
     }
 
-    /// The public listener and the admin one. Each serves until it is told to stop, answers what is in flight, and
-    /// returns; it throws `ListenerError` where it can't listen.
-    package func services() -> [any Service] { listeners }
+    /// Both listeners as one service: they serve until they are told to stop, then both at once answer what is in
+    /// flight, and it returns; it throws `ListenerError` where one of them can't listen.
+    package func services() -> [any Service] { [BothListeners(listeners: listeners)] }
+}
+
+/// One service, since a group stops its services one after the other.
+private struct BothListeners: Service {
+    let listeners: [Listener]
+
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for listener in listeners { group.addTask { try await listener.run() } }
+            for try await _ in group where !Task.isShuttingDownGracefully {
+                // One ended without being told to: a node with half of its listeners is none.
+                group.cancelAll()
+            }
+        }
+    }
 }
 
 extension ConnectionSettings {

@@ -46,12 +46,17 @@ struct ListenerChannel: ServerChildChannel, HTTPChannelHandler {
         channel.eventLoop.makeCompletedFuture {
             let count = connections.increment()
             channel.closeFuture.whenComplete { [connections] _ in connections.decrement() }
-            guard count <= maximumConnections + ListenerChannel.refusalsAtOnce else { throw ChannelError.eof }
-            let handler = ConnectionHandler(settings: settings, isOneTooMany: count > maximumConnections)
+            // Never a thrown error: it would reach the accepting channel and end the listener.
+            let handler = ConnectionHandler(settings: settings, admission: admission(ofConnection: count))
             try channel.pipeline.syncOperations.addHandler(handler, position: .first)
             return try NIOAsyncChannel(
                 wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
         }
+    }
+
+    private func admission(ofConnection count: Int) -> ConnectionHandler.Admission {
+        if count <= maximumConnections { return .welcome }
+        return count <= maximumConnections + ListenerChannel.refusalsAtOnce ? .oneTooMany : .unwelcome
     }
 
     func handle(value channel: Value, logger: Logger) async { await handleHTTP(asyncChannel: channel, logger: logger) }
@@ -66,7 +71,7 @@ private final class ConnectionCount: Sendable {
 }
 
 /// Serves until a graceful stop or cancellation.
-struct Listener: Service {
+struct Listener: Sendable {
     let kind: ListenerKind
     let address: ListenAddress
     let channel: ListenerChannel

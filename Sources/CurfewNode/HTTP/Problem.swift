@@ -95,7 +95,8 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .valueOutOfRange: (400, "Value out of range", "A value is outside of what it may be.")
         case .tokenMissing: (401, "No token", "Send the session token as a bearer token or in the session cookie.")
         case .tokenMalformed: (401, "Malformed token", "The token is not one that Curfew issues.")
-        case .tokenSignatureInvalid: (401, "Invalid signature", "The token is not signed with a key that is known here.")
+        case .tokenSignatureInvalid:
+            (401, "Invalid signature", "The token is not signed with a key that is known here.")
         case .tokenExpired: (401, "Token expired", "The token is past its end; a new one is needed.")
         case .sessionRevoked: (401, "Session revoked", "The session was ended; a new login is needed.")
         case .sessionNotFound: (401, "No such session", "The session is not there any more; a new login is needed.")

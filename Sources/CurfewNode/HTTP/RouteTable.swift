@@ -144,6 +144,8 @@ extension RouteTable {
         .init(
             name: "durability", summary: "Until a replica has it.",
             schema: #"{"type":"string","enum":["primary","replica"],"default":"primary"}"#),
-        .init(name: "reason", summary: "At most 64 bytes.", schema: #"{"type":"string","maxLength":64,"default":"admin"}"#),
+        .init(
+            name: "reason", summary: "At most 64 bytes.", schema: #"{"type":"string","maxLength":64,"default":"admin"}"#
+        ),
     ]
 }

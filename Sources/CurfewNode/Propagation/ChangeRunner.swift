@@ -22,28 +22,30 @@ extension SessionService {
         in partition: Partition, operation: String, options: ChangeOptions, startedAt: BootTime,
         call: (ScriptCalls.Known) -> RedisScriptCall
     ) async throws(ServiceError) -> PartitionOutcome {
+        if options.waitsForCluster, driver.fences.count >= FenceRegistry.maximumWaiting {
+            throw .overloaded(detail: "too many changes wait for the cluster")
+        }
         try await waitUntilWritable(partition)
         let call = call(driver.known(partition))
         let sentAt = clock.boot()
-        let (value, replicas) = try await reach { () async throws(RedisError) in
-            options.waitsForReplica
-                ? try await runDurably(call, options) : (try await redis.run(call), nil)
+        let sent = try await reach { () async throws(RedisError) in
+            options.waitsForReplica ? try await runDurably(call, options) : try await run(call, options, partition)
         }
         let repliedAt = clock.boot()
-        let reply = try await reach { () async throws(RedisError) in try ChangeReply(value, operation: operation) }
+        let reply = try await reach { () async throws(RedisError) in try ChangeReply(sent.reply, operation: operation) }
         for event in reply.events { driver.hear(event, in: partition) }
         table.withPartition(partition) { $0.feed.see(reply.stamp) }
         await forget(reply.ended)
         var outcome = PartitionOutcome(
             token: FenceToken(partition: partition, position: reply.head), revoked: reply.revoked, stamp: reply.stamp,
             propagation: .published, waitedFor: [driver.calls.nodeID], acknowledged: [driver.calls.nodeID],
-            replicas: replicas)
+            replicas: sent.replicas)
         guard options.waitsForCluster else { return outcome }
         let givesUpAt = options.timeoutMilliseconds.map { startedAt + .milliseconds($0) }
         outcome.propagation = .acknowledged
         for event in reply.events {
             let fence = await driver.fences.wait(
-                for: fence(event.position, reply, sentAt: sentAt, repliedAt: repliedAt, givesUpAt, in: partition),
+                for: fence(event.position, reply, sent, sentAt: sentAt, repliedAt: repliedAt, givesUpAt, in: partition),
                 in: partition
             ) { driver.advanced(partition) }
             outcome.join(fence)
@@ -52,8 +54,8 @@ extension SessionService {
     }
 
     private func fence(
-        _ position: LogPosition, _ reply: ChangeReply, sentAt: BootTime, repliedAt: BootTime, _ givesUpAt: BootTime?,
-        in partition: Partition
+        _ position: LogPosition, _ reply: ChangeReply, _ sent: SentChange, sentAt: BootTime, repliedAt: BootTime,
+        _ givesUpAt: BootTime?, in partition: Partition
     ) -> Fence {
         var members = reply.members
         members[driver.calls.nodeID] = nil
@@ -61,7 +63,7 @@ extension SessionService {
         return table.withPartition(partition) { slot in
             // 1. FLUSHALL leaves connection and run id as they were. 2. This script was the first in the new log: its
             // members are whoever polled since. So membership counts only in the incarnation that was watched.
-            let isWatchedChain = slot.feed.term?.incarnation == reply.incarnation
+            let isWatchedChain = sent.isReignFollowed && slot.feed.term?.incarnation == reply.incarnation
             return Fence(
                 position: position,
                 waitedFor: slot.feed.membership.possiblyServing(
@@ -82,17 +84,37 @@ extension SessionService {
         _ = try? await redis.pipeline(commands, timeout: nil)
     }
 
+    /// One reply, and what is known of the Redis that gave it.
+    private struct SentChange: Sendable {
+        let reply: RedisValue
+        var replicas: Int?
+        /// It came in the reign whose members the feed has watched.
+        var isReignFollowed = false
+    }
+
+    private func run(
+        _ call: RedisScriptCall, _ options: ChangeOptions, _ partition: Partition
+    ) async throws(RedisError) -> SentChange {
+        guard options.waitsForCluster else { return SentChange(reply: try await redis.run(call)) }
+        let replies = try await redis.evaluateAll([call], then: [FeedDriver.askReign])
+        guard replies.count == 2 else { throw .unexpectedReply(operation: "change", expected: "two replies") }
+        return SentChange(
+            reply: try replies[0].checked(for: "change"), isReignFollowed: driver.isSameReign(replies[1], in: partition))
+    }
+
     /// WAIT counts the writes of its own connection only, so it follows the script on it with nothing between.
-    private func runDurably(
-        _ call: RedisScriptCall, _ options: ChangeOptions
-    ) async throws(RedisError) -> (RedisValue, Int?) {
+    private func runDurably(_ call: RedisScriptCall, _ options: ChangeOptions) async throws(RedisError) -> SentChange {
         let limit = configuration.redisTimeout.wholeMilliseconds / 2
         let milliseconds = max(1, min(options.timeoutMilliseconds ?? limit, limit))
-        let replies = try await durable.evaluateAll(
-            [call], then: [RedisCommand("WAIT", ["1", RedisArgument(milliseconds)])],
-            timeout: configuration.redisTimeout)
-        guard replies.count == 2 else { throw .unexpectedReply(operation: "WAIT", expected: "two replies") }
-        return (try replies[0].checked(for: "revoke"), Int(try replies[1].integer(for: "WAIT")))
+        return try await durable.run(deadline: configuration.redisTimeout) { client throws(RedisError) in
+            let replies = try await client.evaluateAll(
+                [call], then: [RedisCommand("WAIT", ["1", RedisArgument(milliseconds)])],
+                timeout: configuration.redisTimeout)
+            guard replies.count == 2 else { throw .unexpectedReply(operation: "WAIT", expected: "two replies") }
+            // Another connection than the one that is watched: its fence takes the slow way.
+            return SentChange(
+                reply: try replies[0].checked(for: "change"), replicas: Int(try replies[1].integer(for: "WAIT")))
+        }
     }
 }
 

@@ -61,9 +61,11 @@ extension FeedDriver {
         let readAt = clock.boot()
         let before = table.withPartition(partition) { slot in
             slot.feed.see(head.mark)
+            slot.feed.see(tokenLifetime: Int64(head.longestTokenLifetime))
             return slot.state.entries()
         }
-        var stored: [String: Stamp] = [:]
+        // By bytes: two ids that look the same to a string are two members of the set.
+        var stored: [[UInt8]: Stamp] = [:]
         var cursor = "0"
         repeat {
             let page = try await snapshotPage(partition, cursor: &cursor, on: runner)
@@ -71,12 +73,12 @@ extension FeedDriver {
                 for entry in page { _ = slot.state.apply(entry.change, until: entry.until, partition: partition) }
             }
             if !before.isEmpty {
-                for entry in page { if let key = entry.stored { stored[key.member] = entry.change.stamp ?? .zero } }
+                for entry in page { if let key = entry.stored { stored[Array(key.member.utf8)] = entry.change.stamp ?? .zero } }
             }
         } while cursor != "0"
         let lacking = before.filter { entry in
             guard let key = entry.stored else { return false }
-            guard let known = stored[key.member] else { return true }
+            guard let known = stored[Array(key.member.utf8)] else { return true }
             return (entry.change.stamp ?? .zero) > known
         }
         logger.debug(
@@ -115,9 +117,10 @@ extension FeedDriver {
         let values = try await values(of: members.map(\.name), in: partition, on: runner)
         var entries: [ReplicatedEntry] = []
         for member in members {
-            if let entry = ReplicatedEntry(member: member.name, value: values[member.name] ?? "", until: member.until) {
+            let value = values[Array(member.name.utf8)]
+            if let entry = ReplicatedEntry(member: member.name, value: value ?? "", until: member.until) {
                 entries.append(entry)
-            } else if values[member.name] != nil || member.until > clock.wall() {
+            } else if value != nil || member.until > clock.wall() {
                 // Not understood is not skipped: this node does not serve what it can't read. (An entry without its value
                 // whose time is over was swept between the two reads.)
                 throw .unexpectedReply(operation: "snapshot", expected: "an entry of the revocation list")
@@ -127,7 +130,7 @@ extension FeedDriver {
     }
 
     private func values(of members: [String], in partition: Partition, on runner: some ScriptRunner)
-        async throws(RedisError) -> [String: String]
+        async throws(RedisError) -> [[UInt8]: String]
     {
         let named = members.filter { !$0.hasPrefix("s:") }
         guard !named.isEmpty else { return [:] }
@@ -135,9 +138,9 @@ extension FeedDriver {
             RedisCommand("HMGET", [RedisArgument(calls.keys.values(partition))] + named.map { RedisArgument($0) }),
             timeout: nil
         ).array(for: "HMGET values")
-        var values: [String: String] = [:]
+        var values: [[UInt8]: String] = [:]
         for (member, value) in zip(named, reply) where value != .null {
-            values[member] = try value.text(for: "HMGET values")
+            values[Array(member.utf8)] = try value.text(for: "HMGET values")
         }
         return values
     }

@@ -28,7 +28,7 @@ extension FeedDriver {
         guard info.role == "master" else { throw ConnectionRefusal.notPrimary(role: info.role ?? "server of no role") }
         guard let sighting = info.sighting() else { throw ConnectionRefusal.incompleteInfo }
         try await checkCluster(info, connection)
-        let warnings = await splitBrainWarnings(info, connection)
+        let warnings = await splitBrainWarnings(info, connection) + evictionWarnings(info)
         let now = clock.boot()
         let reign = self.connection.withLock { state in
             state.generation = connection.generation
@@ -37,7 +37,7 @@ extension FeedDriver {
             state.warnings = warnings
             return state.tracker.see(sighting, at: now)
         }
-        for warning in warnings { logger.warning("split brain is possible", metadata: ["detail": "\(warning)"]) }
+        for warning in warnings { logger.warning("Redis is not set up for certainty", metadata: ["detail": "\(warning)"]) }
         try await reconcileAll(reign, connection)
         logger.info(
             "connected to Redis",
@@ -89,6 +89,15 @@ extension FeedDriver {
             RedisCommand("SET", [key, RedisArgument(String(checks.partitionCount)), "NX"]))
         let stored = try await connection.send(RedisCommand("GET", [key])).text(for: "GET partitions")
         try checks.verify(info, stored: stored)
+    }
+
+    /// Records and indexes have a time to live, the revocation list has none.
+    private func evictionWarnings(_ info: RedisInfo) -> [String] {
+        guard let policy = info.maxmemoryPolicy, policy != "noeviction" else { return [] }
+        return [
+            "maxmemory-policy \(policy) may evict session records and users' indexes: a revoke by device, or of all but one "
+                + "session, misses a session whose place in the index was evicted"
+        ]
     }
 
     /// What this topology can't exclude. CONFIG may be forbidden; then nothing can be said.

@@ -60,7 +60,7 @@ extension FeedDriver {
         let replies: [RedisValue]
         do {
             replies = try await redis.evaluateAll(
-                polled.map(\.call), then: [RedisCommand("INFO", ["replication"])],
+                polled.map(\.call), then: [Self.askReign],
                 timeout: min(bounds.staleness, redisTimeout))
         } catch {
             logger.debug("poll failed", metadata: ["error": "\(error)"])
@@ -70,8 +70,12 @@ extension FeedDriver {
         guard redis.generation == generation, replies.count == polled.count + 1,
             let reign = reign(in: replies[polled.count], runID: runID, at: sent.repliedAt)
         else { return [] }
-        return zip(polled, replies).map { polled, reply in
-            (polled.partition, answered(reply, sent, reign, in: polled.partition))
+        let answers = zip(polled, replies).map { polled, reply in
+            (polled.partition, Result { () throws(RedisError) in try PollAnswer(reply) })
+        }
+        warn(answers.compactMap { partition, answer in answer.failure.map { (partition, $0) } })
+        return answers.compactMap { partition, answer in
+            (try? answer.get()).map { (partition, answered($0, sent, reign, in: partition)) }
         }
     }
 
@@ -103,16 +107,21 @@ extension FeedDriver {
         return connection.withLock { $0.tracker.see(sighting, at: now) }
     }
 
-    private func answered(_ reply: RedisValue, _ sent: Sent, _ reign: Reign, in partition: Partition) -> FeedAction {
-        let answer: PollAnswer
-        do {
-            answer = try PollAnswer(reply)
-        } catch {
-            logger.warning("poll refused", metadata: ["partition": "\(partition.index)", "error": "\(error)"])
-            return .none
-        }
+    /// One line a round, however many partitions it concerns.
+    private func warn(_ refused: [(Partition, RedisError)]) {
+        guard let (partition, error) = refused.first else { return }
+        logger.warning(
+            "polls refused",
+            metadata: [
+                "partitions": "\(refused.count)", "first": "\(partition.index)", "error": "\(error)",
+            ])
+    }
+
+    private func answered(_ answer: PollAnswer, _ sent: Sent, _ reign: Reign, in partition: Partition) -> FeedAction {
         table.withPartition(partition) { slot in
             slot.feed.see(answer.mark)
+            slot.feed.see(tokenLifetime: answer.longestTokenLifetime)
+            slot.feed.redisTime = answer.time
             slot.feed.isClockSkewed =
                 answer.time.seconds < sent.wallBefore.seconds - Self.skewBoundSeconds
                 || answer.time.seconds > sent.wallAfter.seconds + Self.skewBoundSeconds
@@ -122,10 +131,37 @@ extension FeedDriver {
                 PollReply(
                     sentAt: sent.at, repliedAt: sent.repliedAt, reign: reign, incarnation: answer.incarnation,
                     verdict: answer.verdict, head: answer.head, members: answer.members)), in: partition)
-        if action != .loadSnapshot { fences.tell(.observed(answer.members), to: partition) }
+        let isFollowed = table.withPartition(partition) { slot in
+            slot.feed.phase == .following
+                && slot.feed.term == Term(reign: reign, incarnation: answer.incarnation)
+        }
+        if isFollowed, answer.verdict == .same { fences.tell(.observed(answer.members), to: partition) }
         return action
     }
 
+    /// Whether a reply belongs to the reign that the partition's feed follows, by the INFO that was asked for right behind it.
+    /// A primary that was demoted and promoted again may keep its connections, and have forgotten.
+    func isSameReign(_ reply: RedisValue, in partition: Partition) -> Bool {
+        guard let runID = connection.withLock({ $0.runID }), let text = try? reply.text(for: "INFO replication"),
+            let sighting = RedisInfo(text).sighting(runID: runID), RedisInfo(text).role == "master"
+        else { return false }
+        let now = clock.boot()
+        let reign = connection.withLock { $0.tracker.see(sighting, at: now) }
+        return table.withPartition(partition) { $0.feed.phase == .following && $0.feed.term?.reign == reign }
+    }
+
+    /// Asked for behind a call whose answer counts only in the reign that is followed.
+    static var askReign: RedisCommand { RedisCommand("INFO", ["replication"]) }
+
     /// A node whose wall clock is further off Redis' TIME fences itself: its idea of expiry is not to be trusted.
     static let skewBoundSeconds: Int64 = 30
+}
+
+extension Result {
+    fileprivate var failure: Failure? {
+        switch self {
+        case .success: nil
+        case .failure(let error): error
+        }
+    }
 }

@@ -77,6 +77,7 @@ package final class FeedDriver: Sendable {
         return table.withPartition(partition) { slot in
             ScriptCalls.Known(
                 mark: slot.feed.mark, incarnation: slot.feed.term?.incarnation,
+                longestTokenLifetime: slot.feed.longestTokenLifetime,
                 isTermYoung: now < slot.feed.newcomerUntil)
         }
     }
@@ -88,6 +89,7 @@ package final class FeedDriver: Sendable {
             return slot.feed.handle(.heard(event))
         }
         acknowledge(event, in: partition)
+        if action == .loadSnapshot { fences.tell(.watchLost, to: partition) }
         advanced(partition)
         request(action, for: partition)
     }

@@ -25,6 +25,8 @@ package final class FenceRegistry: Sendable {
 
     /// Acknowledgements kept for a fence that is not there yet.
     private static let maximumEarly = 4096
+    /// Fences that wait at once. A change that would be one more is refused before it is made.
+    package static let maximumWaiting = 10_000
     private let state = Mutex(State())
     private let eventLoop: any EventLoop
     private let clock: NodeClock

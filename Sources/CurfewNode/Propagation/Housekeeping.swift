@@ -9,20 +9,15 @@ extension FeedDriver {
     static let sweepInterval = Duration.seconds(1)
     static let sweepBatchEntries = 500
     static let expirySlotsPerSweep = 10_000
-    static let idleNodeRemoval = Duration.seconds(60)
 
     /// Sweeps until cancelled: every partition in memory each second, one partition in Redis each second.
     package func keepHouse() async {
         var turn = Int.random(in: 0..<partitions.count)
         while !Task.isCancelled {
             try? await Task.sleep(for: Self.sweepInterval)
-            let wall = clock.wall()
+            let (wall, now) = (clock.wall(), clock.boot())
             for partition in partitions {
-                table.withPartition(partition) { slot in
-                    // A node whose clock is off forgets nothing: it might forget too early.
-                    guard !slot.feed.isClockSkewed else { return }
-                    _ = slot.state.expire(now: wall, budget: Self.expirySlotsPerSweep)
-                }
+                table.withPartition(partition) { slot in forget(&slot, wall: wall, now: now) }
             }
             turn = (turn + 1) % partitions.count
             await rememberPartitionCount()
@@ -30,11 +25,21 @@ extension FeedDriver {
         }
     }
 
+    /// Forgets by the earlier of two clocks that agreed within Δ. A tombstone dropped early would un-revoke: a node that is not
+    /// fresh, whose clock is off, or that never asked Redis for its time forgets nothing.
+    private func forget(_ slot: inout PartitionSlot, wall: WallTime, now: BootTime) {
+        guard slot.feed.isFresh(at: now), let redisTime = slot.feed.redisTime else { return }
+        _ = slot.state.expire(now: min(wall, redisTime), budget: Self.expirySlotsPerSweep)
+    }
+
+    /// A member that stood still for this long is removed: never one that a fence may still have to wait for.
+    private var idleNodeRemoval: Duration { max(.seconds(60), (bounds.patience + pollInterval) * 2) }
+
     private func sweep(_ partition: Partition, wall: WallTime) async {
         let now = clock.boot()
         let idle = table.withPartition(partition) { slot -> [NodeID: MemberRecord]? in
             guard slot.feed.phase == .following else { return nil }
-            return slot.feed.membership.idle(for: Self.idleNodeRemoval, at: now)
+            return slot.feed.membership.idle(for: idleNodeRemoval, at: now)
         }
         guard let idle else { return }
         let call = calls.sweep(

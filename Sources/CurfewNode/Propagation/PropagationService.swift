@@ -7,14 +7,14 @@ import ServiceLifecycle
 struct PropagationService: Service {
     let driver: FeedDriver
     let client: RedisClient
-    let durable: RedisClient
+    let durable: DurableLines
     let subscriber: RedisSubscriber
     let checks: StartChecks
 
     /// Runs until graceful shutdown. Throws `StartError` where the first Redis that answers can't be used.
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { connections in
-            for client in [client, durable] { connections.addTask { await client.run() } }
+            for client in [client] + durable.clients { connections.addTask { await client.run() } }
             connections.addTask { await subscriber.run() }
             defer { connections.cancelAll() }
             try await follow()

@@ -10,7 +10,6 @@ package enum StartError: Error, Sendable, Equatable, CustomStringConvertible {
     case unsupportedVersion(String)
     case evictingPolicy(String)
     case partitionCount(configured: Int, cluster: String)
-    case cannotListen(setting: String, address: String, reason: String)
 
     package var description: String {
         switch self {
@@ -21,8 +20,6 @@ package enum StartError: Error, Sendable, Equatable, CustomStringConvertible {
             "redis: maxmemory-policy \(policy) may evict the revocation list, expected noeviction or a volatile-* policy"
         case .partitionCount(let configured, let cluster):
             "partitions: \(configured) is not usable, expected \(cluster): this cluster was created with it"
-        case .cannotListen(let setting, let address, let reason):
-            "\(setting): cannot listen on \(address): \(reason)"
         }
     }
 }

@@ -15,8 +15,8 @@ package final class SessionService: Sendable {
     package let count: PartitionCount
     let driver: FeedDriver
     let reads: StandInReads
-    /// A connection of its own for `durability: "replica"`: WAIT blocks the connection that it is sent on.
-    let durable: RedisClient
+    /// For `durability: "replica"`.
+    let durable: DurableLines
     let logger: Logger
     private let waitingWrites = Mutex(0)
 
@@ -25,7 +25,7 @@ package final class SessionService: Sendable {
 
     package init(
         keyRing: KeyRing, table: PartitionTable, clock: NodeClock, configuration: NodeConfiguration,
-        count: PartitionCount, driver: FeedDriver, durable: RedisClient, logger: Logger
+        count: PartitionCount, driver: FeedDriver, durable: DurableLines, logger: Logger
     ) {
         self.keyRing = keyRing
         self.table = table

@@ -86,14 +86,15 @@ package final class StandInReads: Sendable {
         let call = driver.calls.read(
             claims.session, user: claims.user, tenant: claims.tenant, driver.known(partition))
         do throws(RedisError) {
-            let value = try await driver.redis.evaluate(
-                call.script, keys: call.keys, arguments: call.arguments,
-                timeout: min(driver.bounds.staleness, driver.redisTimeout))
-            let reply = try ReadReply(value)
+            let replies = try await driver.redis.evaluateAll(
+                [call], then: [FeedDriver.askReign], timeout: min(driver.bounds.staleness, driver.redisTimeout))
+            guard replies.count == 2 else { throw .unexpectedReply(operation: "read", expected: "two replies") }
+            let reply = try ReadReply(replies[0])
+            let isSameReign = driver.isSameReign(replies[1], in: partition)
             let isSameTerm = driver.table.withPartition(partition) { slot in
                 slot.feed.phase == .following && slot.feed.term?.incarnation == reply.incarnation
             }
-            guard isSameTerm, driver.redis.generation == generation else {
+            guard isSameReign, isSameTerm, driver.redis.generation == generation else {
                 driver.requestPoll(partition)
                 return .failure(.stale(detail: "Redis changed while it was read"))
             }

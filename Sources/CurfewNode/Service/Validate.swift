@@ -16,7 +16,7 @@ extension SessionService {
         }
         // Redis is asked for nobody whose token says enough by itself.
         if case .refused(let reason) = memory(token) { return .refused(RefusalReason(reason)) }
-        for fence in options.atLeast { try await catchUp(with: fence) }
+        try await catchUp(with: options.atLeast)
         switch memory(token) {
         case .refused(let reason): return .refused(RefusalReason(reason))
         case .active(let change, let age) where !options.isStrict:
@@ -54,7 +54,13 @@ extension SessionService {
         let now = clock.boot()
         let canRead = table.withPartition(partition) { $0.feed.canReadThrough(at: now) }
         guard canRead else {
-            return try servedStale(token, claims, orElse: .stale(detail: staleness(of: partition) ?? "not fresh"))
+            let failure = ServiceError.stale(detail: staleness(of: partition) ?? "not fresh")
+            guard configuration.onStale != .refuse else { throw failure }
+            // A Redis that may have forgotten can still know of a revoke that this node missed.
+            if let read = try? await reads.read(claims, joins: false), read.revokes(claims) {
+                return .refused(.sessionRevoked)
+            }
+            return try servedStale(token, claims, orElse: failure)
         }
         let read: StandInReads.Answer
         do {
@@ -66,7 +72,7 @@ extension SessionService {
         // Memory again: what was revoked while Redis was read is revoked.
         let memory = memory(token)
         if case .refused(let reason) = memory { return .refused(RefusalReason(reason)) }
-        if read.reply.isTombstoned || claims.stamp < read.reply.cutoff { return .refused(.sessionRevoked) }
+        if read.revokes(claims) { return .refused(.sessionRevoked) }
         if options.isStrict, !read.reply.exists { return .refused(.sessionNotFound) }
         let age = clock.boot() - read.sentAt
         guard age <= driver.bounds.staleness else {
@@ -96,7 +102,8 @@ extension SessionService {
         guard case .grace(let grace) = configuration.onStale else { throw error }
         let memory = memory(token)
         if case .refused(let reason) = memory { return .refused(RefusalReason(reason)) }
-        guard case .stale(let change, let age) = memory else { throw error }
+        let isSkewed = table.withPartition(claims.session.partition) { $0.feed.isClockSkewed }
+        guard case .stale(let change, let age) = memory, !isSkewed else { throw error }
         guard age <= driver.bounds.staleness + grace else { throw error }
         return .active(answer(claims, change, age: age, isStale: true))
     }
@@ -114,28 +121,36 @@ extension SessionService {
             ageMilliseconds: age.wholeMilliseconds, isStale: isStale)
     }
 
-    /// `Curfew-At-Least`: returns once memory has everything up to this event. A number alone proves nothing, since a new
+    /// `Curfew-At-Least`: returns once memory has everything up to these events. A number alone proves nothing, since a new
     /// primary may have overtaken it: either the very tag was applied, or a poll sent from now on was caught up with. Where
     /// Redis lost the event, what such a poll makes fresh is what was re-asserted.
-    private func catchUp(with fence: FenceToken) async throws(ServiceError) {
-        guard fence.partition.index < count.value else {
+    private func catchUp(with fences: [FenceToken]) async throws(ServiceError) {
+        guard fences.allSatisfy({ $0.partition.index < count.value }) else {
             throw .malformed(detail: "Curfew-At-Least names a partition that this cluster does not have")
         }
         let start = clock.boot()
-        func isThere() -> Bool {
-            table.withPartition(fence.partition) { slot in
-                slot.feed.hasApplied(fence.position) || slot.feed.confirmedAsOf >= start
+        func missing() -> [FenceToken] {
+            fences.filter { fence in
+                !table.withPartition(fence.partition) { slot in
+                    slot.feed.hasApplied(fence.position) || slot.feed.confirmedAsOf >= start
+                }
             }
         }
-        guard !isThere() else { return }
         let deadline = start + driver.bounds.staleness
-        while clock.boot() < deadline {
-            driver.requestPoll(fence.partition)
+        while true {
+            let missing = missing()
+            if missing.isEmpty { return }
+            guard clock.boot() < deadline else { break }
+            for fence in missing { driver.requestPoll(fence.partition) }
             do { try await Task.sleep(for: .milliseconds(2)) } catch { break }
-            if isThere() { return }
         }
         throw .stale(detail: "the state that Curfew-At-Least asks for was not reached in time")
     }
+}
+
+extension StandInReads.Answer {
+    /// Whether Redis knows of anything that ends this token.
+    func revokes(_ claims: Claims) -> Bool { reply.isTombstoned || claims.stamp < reply.cutoff }
 }
 
 extension KindSettings {

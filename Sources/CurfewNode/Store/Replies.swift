@@ -85,6 +85,7 @@ struct PollAnswer {
     let head: LogPosition
     let incarnation: String
     let mark: Stamp
+    let longestTokenLifetime: Int64
     let time: WallTime
     let members: [NodeID: MemberRecord]
 
@@ -97,7 +98,7 @@ struct PollAnswer {
         head = try reader.position()
         incarnation = try reader.text()
         mark = Stamp(try reader.number())
-        _ = try reader.number()
+        longestTokenLifetime = Int64(try reader.number())
         time = WallTime(seconds: Int64(try reader.number()))
         _ = try reader.number()
         members = try reader.members()

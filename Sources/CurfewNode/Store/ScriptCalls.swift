@@ -27,7 +27,7 @@ package struct ScriptCalls: Sendable {
     /// ARGV[1…8] of every script.
     private func envelope(_ partition: Partition, _ known: Known) -> [String] {
         [
-            nodeID.text, String(known.mark.microseconds), String(longestTokenLifetime),
+            nodeID.text, String(known.mark.microseconds), String(max(longestTokenLifetime, known.longestTokenLifetime)),
             EventTag(.random(in: 1 ... .max)).description, EventTag(.random(in: 1 ... .max)).description,
             known.incarnation ?? "", keys.events(partition), String(logWindow),
         ]
@@ -37,6 +37,8 @@ package struct ScriptCalls: Sendable {
     package struct Known: Sendable {
         package var mark: Stamp
         package var incarnation: String?
+        /// The longest token lifetime that anybody is known to have signed with.
+        package var longestTokenLifetime: Int64
         /// Whether the term is so young that stamps may be missing.
         package var isTermYoung: Bool
     }
@@ -167,9 +169,9 @@ package struct IndexMember: Sendable, Equatable {
     }
 
     package init?(_ text: String) {
-        guard let session = SessionID(text.prefix(28)) else { return nil }
+        guard let session = SessionID(String(decoding: text.utf8.prefix(28), as: UTF8.self)) else { return nil }
         self.session = session
-        device = DeviceID(String(text.dropFirst(29)))
+        device = DeviceID(String(decoding: text.utf8.dropFirst(29), as: UTF8.self))
     }
 
     package var text: String { "\(session) \(device?.text ?? "")" }

@@ -18,13 +18,14 @@ extension ReplicatedEntry {
         }
     }
 
-    /// Reads what `stored` gives; `nil` for anything else.
+    /// Reads what `stored` gives; `nil` for anything else. By bytes: an id may begin with a mark that joins the colon.
     package init?(member: String, value: String, until: WallTime) {
-        let subject = String(member.dropFirst(2))
+        let kind = String(decoding: member.utf8.prefix(2), as: UTF8.self)
+        let subject = String(decoding: member.utf8.dropFirst(2), as: UTF8.self)
         let words = value.split(separator: "\t").map(String.init)
-        let stamp = words.first.flatMap(UInt64.init).map(Stamp.init)
+        let stamp = words.first.flatMap { UInt64($0) }.map(Stamp.init)
         let change: Change
-        switch member.prefix(2) {
+        switch kind {
         case "s:":
             guard let session = SessionID(subject) else { return nil }
             change = .sessions([session])

@@ -52,7 +52,8 @@ struct AdminClient {
             let buffer = try await response.body.collect(upTo: 8 * 1024 * 1024)
             return Answer(status: response.status.code, body: Data(buffer.readableBytesView))
         } catch {
-            throw CommandFailure(.unavailable, "no answer from \(base): \(error)")
+            let reason = "\(error)".contains("Connection refused") ? "connection refused" : "\(error)"
+            throw CommandFailure(.unavailable, "no answer from \(base): \(reason)")
         }
     }
 

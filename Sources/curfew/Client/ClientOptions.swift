@@ -23,7 +23,7 @@ struct ClientOptions: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         let givenURL = url ?? environment["CURFEW_URL"]
         let givenKey = apiKey ?? environment["CURFEW_API_KEY"]
-        if givenURL == nil, givenKey == nil, let dev = DevFile.read(), let node = dev.nodes.first {
+        if givenURL == nil, givenKey == nil, let dev = DevFile.read(), let node = dev.nodes.first(where: \.isRunning) {
             return AdminClient(base: node.admin, apiKey: dev.apiKey)
         }
         let base = givenURL ?? Self.defaultURL

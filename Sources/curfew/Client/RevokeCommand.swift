@@ -81,10 +81,13 @@ struct Revoked: Decodable {
         let acknowledged: Int
         let elapsedMs: Double
 
-        /// `acknowledged by 3 of 3 nodes in 0.9 ms`.
+        /// `acknowledged by 3 of 3 nodes in 0.9 ms`, or `fenced in 1020.1 ms, acknowledged by 2 of 3 nodes`.
         var sentence: String {
-            let time = String(format: "%.1f ms", elapsedMs)
-            return nodes == 0 ? "\(state) in \(time)" : "\(state) by \(acknowledged) of \(nodes) nodes in \(time)"
+            let time = String(format: "in %.1f ms", elapsedMs)
+            let count = "\(acknowledged) of \(nodes) nodes"
+            if nodes == 0 { return "\(state) \(time)" }
+            return state == "acknowledged"
+                ? "\(state) by \(count) \(time)" : "\(state) \(time), acknowledged by \(count)"
         }
     }
     let revoked: Int?

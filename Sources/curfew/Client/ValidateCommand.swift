@@ -55,5 +55,5 @@ struct Validated: Decodable {
     let kind: String?
     let permissions: [String]?
     let expiresAt: String?
-    let ageMs: Double?
+    let ageMs: Int64?
 }

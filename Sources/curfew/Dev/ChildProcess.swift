@@ -13,9 +13,9 @@ final class ChildProcess: Sendable {
 
     private static let tailLength = 12
 
-    /// Starts it at once. Throws where the program can't be run.
+    /// Starts it at once. Its lines are shown after `prefix`; without one they are only kept. Throws where the program can't be run.
     init(
-        name: String, program: String, arguments: [String], environment: [String: String], prefix: String
+        name: String, program: String, arguments: [String], environment: [String: String], prefix: String?
     ) throws(CommandFailure) {
         self.name = name
         process = Process()
@@ -86,7 +86,7 @@ final class ChildProcess: Sendable {
         await Task.detached { try? await Task.sleep(for: .milliseconds(10)) }.value
     }
 
-    private func reader(prefix: String) -> @Sendable (FileHandle) -> Void {
+    private func reader(prefix: String?) -> @Sendable (FileHandle) -> Void {
         let rest = Mutex<Data>(Data())
         return { [weak self] handle in
             let data = handle.availableData
@@ -102,12 +102,13 @@ final class ChildProcess: Sendable {
         }
     }
 
-    private func show(_ lines: [String], prefix: String) {
+    private func show(_ lines: [String], prefix: String?) {
         guard !lines.isEmpty else { return }
         tail.withLock { tail in
             tail.append(contentsOf: lines)
             tail.removeFirst(max(0, tail.count - Self.tailLength))
         }
+        guard let prefix else { return }
         Terminal.write(lines.map { prefix + $0 + "\n" }.joined(), to: 2)
     }
 }

@@ -94,7 +94,9 @@ struct DevCluster: Sendable {
     /// A wrong setting is the node's own line, with its exit code.
     private static func failure(of node: ChildProcess, _ what: String) -> CommandFailure {
         let status = node.isRunning ? ExitStatus.unavailable : ExitStatus(rawValue: node.exitCode) ?? .internal
-        let lines = node.lastLines.suffix(3).joined(separator: " | ")
-        return CommandFailure(status == .done ? .internal : status, "\(node.name) \(what): \(lines)")
+        let lines = node.lastLines
+        let own = lines.last { $0.hasPrefix("curfew: ") }.map { String($0.dropFirst("curfew: ".count)) }
+        let said = own ?? lines.suffix(3).joined(separator: " | ")
+        return CommandFailure(status == .done ? .internal : status, "\(node.name) \(what): \(said)")
     }
 }

@@ -60,7 +60,7 @@ struct DevCommand: AsyncParsableCommand {
         while mourned.count < cluster.nodes.count {
             for child in cluster.nodes + [cluster.redis?.child].compactMap(\.self)
             where !child.isRunning && mourned.insert(child.name).inserted {
-                Terminal.write("curfew: \(child.name) \(child.ending)\n", to: 2)
+                Terminal.complain("\(child.name) \(child.ending)")
             }
             try await Task.sleep(for: .milliseconds(200))
         }
@@ -69,7 +69,7 @@ struct DevCommand: AsyncParsableCommand {
 
     private func end(_ cluster: DevCluster, isInterrupted: Bool) async {
         cluster.file.remove()
-        if isInterrupted { Terminal.write("\ncurfew: ending \(cluster.nodes.count) nodes\n", to: 2) }
+        if isInterrupted { Terminal.write("\ncurfew: ending what was started\n", to: 2) }
         await cluster.stop()
     }
 

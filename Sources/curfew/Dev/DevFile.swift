@@ -9,6 +9,9 @@ struct DevFile: Codable {
         let `public`: String
         let admin: String
         let pid: Int32
+
+        /// A file that a killed `curfew dev` left behind names nobody.
+        var isRunning: Bool { kill(pid, 0) == 0 || errno == EPERM }
     }
     let redis: String
     let apiKey: String

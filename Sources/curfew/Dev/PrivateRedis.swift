@@ -59,7 +59,7 @@ struct PrivateRedis {
         ]
         child = try ChildProcess(
             name: "redis", program: "/bin/sh", arguments: arguments,
-            environment: ProcessInfo.processInfo.environment, prefix: Prefix.text(for: "redis", index: 0))
+            environment: ProcessInfo.processInfo.environment, prefix: nil)
     }
 
     /// Ends it and its folder.

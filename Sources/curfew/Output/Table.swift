@@ -26,6 +26,6 @@ struct Table {
             }
             return cells.joined(separator: "  ")
         }
-        return lines.joined(separator: "\n")
+        return lines.map { String($0.reversed().drop { $0 == " " }.reversed()) }.joined(separator: "\n")
     }
 }

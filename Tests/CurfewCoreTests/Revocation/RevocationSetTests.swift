@@ -48,16 +48,16 @@ import Testing
         for id in ids { #expect(set.contains(high: id.high, low: id.low) == (model[id] != nil)) }
     }
 
-    @Test("a tombstone takes at most 32 bytes", arguments: [10_000, 33_333, 100_000, 262_144, 700_001, 1_000_000])
-    func memory(count: Int) {
+    @Test("a tombstone takes at most 32 bytes, at every size from 10,000 to 1,000,000")
+    func memory() {
         var generator = SeededGenerator(seed: 5)
         var set = RevocationSet()
         var worst = 0.0
-        for index in 1...count {
+        for index in 1...1_000_000 {
             set.insert(high: generator.next(), low: generator.next(), until: WallTime(seconds: 2_000_000_000))
             if index >= 10_000 { worst = max(worst, Double(set.memoryBytes) / Double(index)) }
         }
-        #expect(set.count == count)
+        #expect(set.count == 1_000_000)
         #expect(worst <= 32)
         #expect(worst > 20, "an id and a second are 20 bytes: less can't be true")
     }
@@ -76,7 +76,8 @@ import Testing
         #expect(Double(ids + untils) <= Double(set.memoryBytes) * 1.01 + 64)
     }
 
-    @Test("after two rounds of the hand nothing that was past is left, however small the steps", arguments: [1, 7, 1000])
+    @Test(
+        "after two rounds of the hand nothing that was past is left, however small the steps", arguments: [1, 7, 1000])
     func expiryIsComplete(budget: Int) {
         var generator = SeededGenerator(seed: UInt64(budget))
         var set = RevocationSet()
@@ -115,17 +116,15 @@ import Testing
         #expect(set.count >= 990)
     }
 
-    @Test("with inserts and no other call, what is past goes all the same")
+    @Test("while inserts come, what is past goes by their steps of the hand")
     func insertsExpire() {
         var generator = SeededGenerator(seed: 9)
         var set = RevocationSet()
-        var now: Int64 = 1000
         var largest = 0
-        for _ in 0..<200_000 {
+        for now in Int64(1)...30_000 {
+            // No budget: this only tells it the time.
+            set.expire(now: WallTime(seconds: now), budget: 0)
             set.insert(high: generator.next(), low: generator.next(), until: WallTime(seconds: now + 1000))
-            now += 1
-            // One slot a time tells it the time and little else.
-            set.expire(now: WallTime(seconds: now), budget: 1)
             largest = max(largest, set.count)
         }
         #expect(largest < 3000, "1,000 are alive at a time")

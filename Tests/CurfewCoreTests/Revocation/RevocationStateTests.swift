@@ -28,7 +28,8 @@ import Testing
             case 1: .user(user, stamp)
             case 2: .tenant(try #require(TenantID("t\(number)")), stamp)
             case 3: .everyone(stamp)
-            case 4: .permissions(user, try #require(Permissions(["p\(Int.random(in: 0..<3, using: &generator))"])), stamp)
+            case 4:
+                .permissions(user, try #require(Permissions(["p\(Int.random(in: 0..<3, using: &generator))"])), stamp)
             default: .nothing
             }
         return Step(change: change, until: until)
@@ -100,8 +101,10 @@ import Testing
         let until = WallTime(seconds: 100)
         let cases: [(Change, dead: [(Int, String, String?, UInt64)], alive: [(Int, String, String?, UInt64)])] = [
             (.sessions([session(1)]), [(1, "u", nil, 99)], [(2, "u", nil, 0), (3, "u", "t", 0)]),
-            (.user(user, Stamp(5)), [(1, "u", nil, 4), (2, "u", "t", 0)],
-                [(1, "u", nil, 5), (1, "u", nil, 6), (1, "U", nil, 4), (1, "u ", nil, 4), (1, "x", "u", 4)]),
+            (
+                .user(user, Stamp(5)), [(1, "u", nil, 4), (2, "u", "t", 0)],
+                [(1, "u", nil, 5), (1, "u", nil, 6), (1, "U", nil, 4), (1, "u ", nil, 4), (1, "x", "u", 4)]
+            ),
             (.tenant(tenant, Stamp(5)), [(1, "u", "t", 4)], [(1, "u", "t", 5), (1, "u", nil, 4), (1, "t", "u", 4)]),
             (.everyone(Stamp(5)), [(1, "u", nil, 4), (2, "x", "y", 0)], [(1, "u", nil, 5)]),
             (.nothing, [], [(1, "u", "t", 0)]),

@@ -5,19 +5,25 @@ import Testing
 @testable import CurfewCore
 
 @Suite struct IdentifierTests {
-    @Test("ids of 1 to 128 bytes without control characters are taken as they are", arguments: [
-        "u", String(repeating: "x", count: 128), String(repeating: "é", count: 64), "a b", "😀", #""\/"#, "\u{a0}", "\u{c0}",
-    ])
+    @Test(
+        "ids of 1 to 128 bytes without control characters are taken as they are",
+        arguments: [
+            "u", String(repeating: "x", count: 128), String(repeating: "é", count: 64), "a b", "😀", #""\/"#, "\u{a0}",
+            "\u{c0}",
+        ])
     func accepted(text: String) {
         #expect(UserID(text)?.text == text)
         #expect(DeviceID(text)?.text == text)
         #expect(TenantID(text)?.text == text)
     }
 
-    @Test("empty and longer ids and those with control characters are refused", arguments: [
-        "", String(repeating: "x", count: 129), String(repeating: "é", count: 65), "a\u{0}", "\u{1f}", "a\tb", "\u{7f}",
-        "\u{80}", "a\u{9f}b",
-    ])
+    @Test(
+        "empty and longer ids and those with control characters are refused",
+        arguments: [
+            "", String(repeating: "x", count: 129), String(repeating: "é", count: 65), "a\u{0}", "\u{1f}", "a\tb",
+            "\u{7f}",
+            "\u{80}", "a\u{9f}b",
+        ])
     func refused(text: String) {
         #expect(UserID(text) == nil)
         #expect(DeviceID(text) == nil)

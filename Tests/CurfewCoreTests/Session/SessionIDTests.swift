@@ -28,16 +28,18 @@ import Testing
         #expect(last.description == "ses_GV7n42DGM5Tflk9n8mt7Fhc7")
     }
 
-    @Test("what is not the one spelling of an id is refused", arguments: [
-        "", "ses_", "ses_00000000000000000000000", "ses_0000000000000000000000000", "ses-000000000000000000000000",
-        "Ses_000000000000000000000000", "ses_00000000000000000000000 ", "ses_00000000000000000000000é",
-        "ses_0000000000/0000000000000", "ses_0000000000:0000000000000", "ses_0000000000@0000000000000",
-        "ses_0000000000[0000000000000", "ses_0000000000`0000000000000", "ses_0000000000{0000000000000",
-        "ses_00000000000000000000000\0",
-        // One more than the greatest partition, and than the greatest random part.
-        "ses_GW0000000000000000000000", "ses_zz0000000000000000000000",
-        "ses_007n42DGM5Tflk9n8mt7Fhc8", "ses_00zzzzzzzzzzzzzzzzzzzzzz",
-    ])
+    @Test(
+        "what is not the one spelling of an id is refused",
+        arguments: [
+            "", "ses_", "ses_00000000000000000000000", "ses_0000000000000000000000000", "ses-000000000000000000000000",
+            "Ses_000000000000000000000000", "ses_00000000000000000000000 ", "ses_00000000000000000000000é",
+            "ses_0000000000/0000000000000", "ses_0000000000:0000000000000", "ses_0000000000@0000000000000",
+            "ses_0000000000[0000000000000", "ses_0000000000`0000000000000", "ses_0000000000{0000000000000",
+            "ses_00000000000000000000000\0",
+            // One more than the greatest partition, and than the greatest random part.
+            "ses_GW0000000000000000000000", "ses_zz0000000000000000000000",
+            "ses_007n42DGM5Tflk9n8mt7Fhc8", "ses_00zzzzzzzzzzzzzzzzzzzzzz",
+        ])
     func refusals(text: String) {
         #expect(SessionID(text) == nil)
     }

@@ -12,7 +12,9 @@ import Testing
         #expect(fixture.verdict(token, boot: TokenFixture.boot + .milliseconds(988)) == .active)
         let late = TokenFixture.boot + .milliseconds(988) + .nanoseconds(1)
         #expect(fixture.verdict(token, boot: late) == .stale)
-        fixture.table.withPartition(fixture.partition) { $0.feed = PartitionFeed(bounds: FeedBounds(staleness: .seconds(1))) }
+        fixture.table.withPartition(fixture.partition) {
+            $0.feed = PartitionFeed(bounds: FeedBounds(staleness: .seconds(1)))
+        }
         #expect(fixture.verdict(token) == .stale)
     }
 
@@ -91,10 +93,12 @@ import Testing
         #expect(stale == .stale)
     }
 
-    @Test("an id written with escapes by another library still meets its cutoff", arguments: [
-        (#"a/b"#, #""a\/b""#), ("u_42", #""\u0075_42""#), ("Åsa", #""\u00c5sa""#), ("😀", #""\ud83d\ude00""#),
-        (#"a"b\c"#, #""\u0061\"b\u005c\u0063""#), ("日本", #""\u65E5\u672c""#),
-    ])
+    @Test(
+        "an id written with escapes by another library still meets its cutoff",
+        arguments: [
+            (#"a/b"#, #""a\/b""#), ("u_42", #""\u0075_42""#), ("Åsa", #""\u00c5sa""#), ("😀", #""\ud83d\ude00""#),
+            (#"a"b\c"#, #""\u0061\"b\u005c\u0063""#), ("日本", #""\u65E5\u672c""#),
+        ])
     func escapedIDs(text: String, json: String) throws {
         let fixture = try TokenFixture(user: text)
         let bySubject = fixture.token(fixture.payload(["sub": json]))

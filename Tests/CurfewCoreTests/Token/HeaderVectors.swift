@@ -33,9 +33,12 @@ extension TokenVector {
         .header("kid with a quote", #"{"alg":"HS256","typ":"session+jwt","kid":"k1' OR 1"}"#),
         .header("kid escaped", #"{"alg":"HS256","typ":"session+jwt","kid":"\u006b1"}"#),
         .header("kid of 65", #"{"alg":"HS256","typ":"session+jwt","kid":"\#(String(repeating: "k", count: 65))"}"#),
-        .header("kid of 64, unknown", #"{"alg":"HS256","typ":"session+jwt","kid":"\#(String(repeating: "k", count: 64))"}"#, is: .refused(.signatureInvalid)),
+        .header(
+            "kid of 64, unknown", #"{"alg":"HS256","typ":"session+jwt","kid":"\#(String(repeating: "k", count: 64))"}"#,
+            is: .refused(.signatureInvalid)),
         .header("kid unknown", #"{"alg":"HS256","typ":"session+jwt","kid":"k2"}"#, is: .refused(.signatureInvalid)),
-        .header("kid of the other key", #"{"alg":"HS256","typ":"session+jwt","kid":"k0"}"#, is: .refused(.signatureInvalid)),
+        .header(
+            "kid of the other key", #"{"alg":"HS256","typ":"session+jwt","kid":"k0"}"#, is: .refused(.signatureInvalid)),
         .header("kid twice", #"{"alg":"HS256","typ":"session+jwt","kid":"k1","kid":"k1"}"#),
         .header("unknown member twice", #"{"alg":"HS256","typ":"session+jwt","kid":"k1","x":1,"x":1}"#),
         .header("crit", #"{"alg":"HS256","typ":"session+jwt","kid":"k1","crit":["exp"]}"#),

@@ -76,7 +76,8 @@ struct TokenFixture {
     /// The members of a good payload, with those in `changes` replaced, or taken out where they are `nil`.
     func payload(_ changes: [String: String?] = [:], appending more: String = "") -> String {
         let members: [(String, String)] = [
-            ("iss", #""curfew""#), ("aud", #""curfew""#), ("sub", "\"\(claims.user)\""), ("sid", "\"\(claims.session)\""),
+            ("iss", #""curfew""#), ("aud", #""curfew""#), ("sub", "\"\(claims.user)\""),
+            ("sid", "\"\(claims.session)\""),
             ("iat", "\(claims.issuedAt.seconds)"), ("exp", "\(claims.expiresAt.seconds)"), ("knd", #""web""#),
             ("stp", "1000"), ("did", #""phone""#), ("ten", #""acme""#), ("prm", #"["docs:read","docs:write"]"#),
             ("prv", "0"),

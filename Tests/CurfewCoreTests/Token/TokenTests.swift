@@ -21,9 +21,11 @@ import Testing
         #expect(try fixture.verdict(fixture.ring.encode(claims)) == .active)
     }
 
-    @Test("ids with quotes, backslashes, slashes and any script come back as they were", arguments: [
-        #"a"b"#, #"back\slash"#, "a/b", #"\u0041"#, "Åsa", "e\u{301}", "日本語", "😀", "<&>", "\u{2028}", "\"", "\\",
-    ])
+    @Test(
+        "ids with quotes, backslashes, slashes and any script come back as they were",
+        arguments: [
+            #"a"b"#, #"back\slash"#, "a/b", #"\u0041"#, "Åsa", "e\u{301}", "日本語", "😀", "<&>", "\u{2028}", "\"", "\\",
+        ])
     func awkwardIDs(text: String) throws {
         let fixture = try TokenFixture(user: text)
         var claims = fixture.claims
@@ -87,7 +89,8 @@ import Testing
         for length in 1...1200 {
             let names = (0..<20).map { _ in String(repeating: "p", count: 128) }
             let rest = (0..<length / 100).map { _ in String(repeating: "q", count: 96) }
-            claims.permissions = try #require(Permissions(names + rest + [String(repeating: "r", count: length % 100 + 1)]))
+            claims.permissions = try #require(
+                Permissions(names + rest + [String(repeating: "r", count: length % 100 + 1)]))
             do {
                 let token = try fixture.ring.encode(claims)
                 #expect(token.count <= 4096)

@@ -13,7 +13,8 @@ struct TokenVector: Sendable, CustomTestStringConvertible {
 
     /// Without `expected` it must be refused as malformed.
     init(
-        _ name: String, _ expected: Outcome = .refused(.malformed), _ make: @escaping @Sendable (TokenFixture) -> [UInt8]
+        _ name: String, _ expected: Outcome = .refused(.malformed),
+        _ make: @escaping @Sendable (TokenFixture) -> [UInt8]
     ) {
         self.name = name
         self.expected = expected
@@ -33,14 +34,16 @@ struct TokenVector: Sendable, CustomTestStringConvertible {
     }
 
     static func payload(
-        _ name: String, is expected: Outcome = .refused(.malformed), _ make: @escaping @Sendable (TokenFixture) -> String
+        _ name: String, is expected: Outcome = .refused(.malformed),
+        _ make: @escaping @Sendable (TokenFixture) -> String
     ) -> TokenVector {
         TokenVector("payload: " + name, expected) { $0.token(make($0)) }
     }
 }
 
 @Suite struct TokenVectorTests {
-    @Test("a header that RFC 8725 warns of is refused, and an unusual one that it does not is read",
+    @Test(
+        "a header that RFC 8725 warns of is refused, and an unusual one that it does not is read",
         arguments: TokenVector.headers)
     func header(vector: TokenVector) throws { try check(vector) }
 

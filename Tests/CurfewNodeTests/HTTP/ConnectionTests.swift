@@ -1,6 +1,8 @@
 // A connection from its first byte to its last, on real sockets: order, limits, ends. The slow path is the test's own.
 
+import CurfewCore
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import CurfewNode
@@ -10,7 +12,9 @@ import Testing
         "GET /v1/validate HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(token)\r\n\(fields)\r\n"
     }
 
-    private func get(_ path: String, _ fields: String = "") -> String { "GET \(path) HTTP/1.1\r\nHost: a\r\n\(fields)\r\n" }
+    private func get(_ path: String, _ fields: String = "") -> String {
+        "GET \(path) HTTP/1.1\r\nHost: a\r\n\(fields)\r\n"
+    }
 
     @Test("the fast path answers pipelined requests in order, in one piece and cut anywhere")
     func pipelined() async throws {
@@ -68,24 +72,31 @@ import Testing
     func bodies() async throws {
         let text =
             "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
-            + "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n2\r\n!!\r\n0\r\n\r\n" + get("/c")
+            + "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n2\r\n!!\r\n0\r\n\r\n"
+            + get("/c")
         for cut in stride(from: 0, to: text.utf8.count, by: 7) {
             let socket = try await SocketFixture()
             try await socket.send(String(text.prefix(cut)))
             try await socket.send(String(text.dropFirst(cut)))
             let answers = try await socket.answers(3)
-            #expect(answers.map { String($0.split(separator: "\r\n\r\n").last ?? "") } == ["POST /a 5", "POST /b 7", "GET /c 0"])
+            #expect(
+                answers.map { String($0.split(separator: "\r\n\r\n").last ?? "") } == [
+                    "POST /a 5", "POST /b 7", "GET /c 0",
+                ])
             try await socket.close()
         }
     }
 
-    @Test("a refused head gets its problem in writing, then the end", arguments: HeadTable.all.filter { $0.refusal != nil })
+    @Test(
+        "a refused head gets its problem in writing, then the end",
+        arguments: HeadTable.all.filter { $0.refusal != nil })
     func refused(_ row: HeadCase) async throws {
         let socket = try await SocketFixture()
         try await socket.send(row.head)
         let answers = try await socket.untilClosed()
         #expect(answers.count == 1)
-        #expect(answers.first?.hasPrefix("HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\n") == true)
+        #expect(
+            answers.first?.hasPrefix("HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\n") == true)
         #expect(answers.first?.contains("\r\nConnection: close\r\n") == true)
         #expect(answers.first?.contains("\"code\":\"malformed_request\"") == true)
         #expect(socket.slow.requests.isEmpty)
@@ -161,7 +172,8 @@ import Testing
     func expectation() async throws {
         let socket = try await SocketFixture()
         try await socket.send("POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
-        let text = try await socket.transcript.wait(on: socket.client.eventLoop) { text, _ in text.hasSuffix("\r\n\r\n") }
+        let text = try await socket.transcript.wait(on: socket.client.eventLoop) { text, _ in text.hasSuffix("\r\n\r\n")
+        }
         #expect(text == "HTTP/1.1 100 Continue\r\n\r\n")
         try await socket.send("ab")
         #expect(try await socket.answers(2).last?.hasSuffix("POST /a 2") == true)
@@ -188,13 +200,42 @@ import Testing
 
     @Test("one connection too many is told so as soon as it asks")
     func oneTooMany() async throws {
-        let socket = try await SocketFixture(isOneTooMany: true)
+        let socket = try await SocketFixture(admission: .oneTooMany)
         try await socket.send(get("/"))
         let answers = try await socket.untilClosed()
         #expect(answers.first?.hasPrefix("HTTP/1.1 503 ") == true)
         #expect(answers.first?.contains("\r\nRetry-After: 1\r\n") == true)
         #expect(answers.first?.contains("\"code\":\"overloaded\"") == true)
         try await socket.close()
+    }
+
+    @Test("beyond that a connection is closed without a word")
+    func unwelcome() async throws {
+        let socket = try await SocketFixture(admission: .unwelcome)
+        #expect(try await socket.untilClosed().isEmpty)
+        try await socket.close()
+    }
+
+    @Test("a graceful stop ends idle connections at once, and the others after their answer")
+    func quiesce() async throws {
+        let idle = try await SocketFixture()
+        try await idle.send(get("/a"))
+        #expect(try await idle.answers(1).first?.contains("Connection: close") == false)
+        idle.stop()
+        #expect(try await idle.untilClosed().count == 1)
+        try await idle.close()
+
+        let busy = try await SocketFixture(answersAtOnce: false)
+        try await busy.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n0")
+        try await waitUntil { busy.slow.requests.count == 1 }
+        busy.stop()
+        try await busy.send("1" + get("/never"))
+        busy.slow.answer("done")
+        let answers = try await busy.untilClosed()
+        #expect(answers.count == 1)
+        #expect(answers.first?.contains("\r\nConnection: close\r\n") == true)
+        #expect(answers.first?.hasSuffix("done") == true)
+        try await busy.close()
     }
 
     @Test("a client that never reads is not answered without end")
@@ -213,12 +254,7 @@ import Testing
         try? await socket.close()
     }
 
-    /// Until a condition holds, ten seconds at most.
     private func waitUntil(_ condition: () -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while !condition() {
-            guard ContinuousClock.now < deadline else { throw ChannelError.connectTimeout(.seconds(10)) }
-            try await Task.sleep(for: .milliseconds(1))
-        }
+        try await eventually("the slow path has the request", every: .milliseconds(1)) { condition() }
     }
 }

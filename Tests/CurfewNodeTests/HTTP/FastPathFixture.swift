@@ -14,7 +14,8 @@ struct FastPathFixture {
 
     init(isFresh: Bool = true) throws {
         let key = try SigningKey.derived(fromSecret: Array("a secret of at least 32 bytes, for tests".utf8))
-        guard let ring = KeyRing(signing: key, issuer: "curfew", audience: "curfew"), let count = PartitionCount(4) else {
+        guard let ring = KeyRing(signing: key, issuer: "curfew", audience: "curfew"), let count = PartitionCount(4)
+        else {
             throw FixtureError()
         }
         self.ring = ring
@@ -55,7 +56,9 @@ struct FastPathFixture {
 
     func revoke(_ session: SessionID) {
         table.withPartition(session.partition) { slot in
-            _ = slot.state.apply(.sessions([session]), until: WallTime(seconds: clock.wall().seconds + 1000))
+            _ = slot.state.apply(
+                .sessions([session]), until: WallTime(seconds: clock.wall().seconds + 1000),
+                partition: session.partition)
         }
     }
 
@@ -73,6 +76,7 @@ struct FastPathFixture {
 
     func answer(token: [UInt8]) throws -> String? {
         try answer(
-            "GET /v1/validate HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(String(decoding: token, as: UTF8.self))\r\n\r\n")
+            "GET /v1/validate HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(String(decoding: token, as: UTF8.self))\r\n\r\n"
+        )
     }
 }

@@ -138,7 +138,9 @@ func outcome(of head: [UInt8], cutAt cuts: [Int] = [], limits: HeadLimits = Head
         for row in fields {
             var text = row.authorization.map { "Authorization: \($0)\r\n" } ?? ""
             for cookie in row.cookies { text += "Cookie: \(cookie)\r\n" }
-            let trimmed = row.authorization.map { String($0.drop { $0 == " " }) }.map { $0.hasSuffix(" ") ? String($0.dropLast()) : $0 }
+            let trimmed = row.authorization.map { String($0.drop { $0 == " " }) }.map {
+                $0.hasSuffix(" ") ? String($0.dropLast()) : $0
+            }
             let slow = Credential.token(authorization: trimmed, cookies: row.cookies, acceptsInsecureName: false)
             #expect(try token(text) == slow.map { String(decoding: $0, as: UTF8.self) })
         }
@@ -161,7 +163,9 @@ func outcome(of head: [UInt8], cutAt cuts: [Int] = [], limits: HeadLimits = Head
         #expect(try !isPlain("POST /v1/validate HTTP/1.1", "Content-Length: 1\r\n"))
         #expect(try !isPlain("POST /v1/validate HTTP/1.1", "Transfer-Encoding: chunked\r\n"))
         #expect(try !isPlain("GET /v1/validate HTTP/1.1", "Expect: 100-continue\r\n"))
-        for field in ["Curfew-At-Least: 1", "Curfew-Consistency: strict", "Curfew-Fingerprint: f", "Curfew-Activity: x"] {
+        for field in [
+            "Curfew-At-Least: 1", "Curfew-Consistency: strict", "Curfew-Fingerprint: f", "Curfew-Activity: x",
+        ] {
             #expect(try !isPlain("GET /v1/validate HTTP/1.1", "\(field)\r\n"))
         }
     }

@@ -81,7 +81,8 @@ enum HeadTable {
         HeadCase("two CR at a line's end", get("X: a\r\r\n"), .malformedRequest),
         HeadCase("length and chunked", post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), .malformedRequest),
         HeadCase("chunked and length", post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"), .malformedRequest),
-        HeadCase("chunked and length 0", post("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n"), .malformedRequest),
+        HeadCase(
+            "chunked and length 0", post("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n"), .malformedRequest),
         HeadCase("two lengths", post("Content-Length: 5\r\nContent-Length: 6\r\n"), .malformedRequest),
         HeadCase("the same length twice", post("Content-Length: 5\r\nContent-Length: 5\r\n"), .malformedRequest),
         HeadCase("lengths in a list", post("Content-Length: 5, 5\r\n"), .malformedRequest),
@@ -96,7 +97,8 @@ enum HeadTable {
         HeadCase("gzip", post("Transfer-Encoding: gzip\r\n"), .malformedRequest),
         HeadCase("gzip, chunked", post("Transfer-Encoding: gzip, chunked\r\n"), .malformedRequest),
         HeadCase("chunked, chunked", post("Transfer-Encoding: chunked, chunked\r\n"), .malformedRequest),
-        HeadCase("chunked twice", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), .malformedRequest),
+        HeadCase(
+            "chunked twice", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), .malformedRequest),
         HeadCase("xchunked", post("Transfer-Encoding: xchunked\r\n"), .malformedRequest),
         HeadCase("quoted chunked", post("Transfer-Encoding: \"chunked\"\r\n"), .malformedRequest),
         HeadCase("identity", post("Transfer-Encoding: identity\r\n"), .malformedRequest),
@@ -120,7 +122,8 @@ enum HeadTable {
         HeadCase("NUL in a value", get("X: a\u{0}b\r\n"), .malformedRequest),
         HeadCase("NUL in a name", get("X\u{0}: b\r\n"), .malformedRequest),
         HeadCase("a control character in a value", get("X: a\u{1}b\r\n"), .malformedRequest),
-        HeadCase("a control character far into a value", get("X: aaaaaaaaaaaaaaaaaaaaaaa\u{8}b\r\n"), .malformedRequest),
+        HeadCase(
+            "a control character far into a value", get("X: aaaaaaaaaaaaaaaaaaaaaaa\u{8}b\r\n"), .malformedRequest),
         HeadCase("DEL in a value", get("X: aaaaaaaaaaaaaaaa\u{7F}b\r\n"), .malformedRequest),
         HeadCase("a vertical tab", get("X: a\u{B}b\r\n"), .malformedRequest),
     ]
@@ -134,8 +137,10 @@ enum HeadTable {
         HeadCase("a host with a path", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", .malformedRequest),
         HeadCase("a host with a user", "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", .malformedRequest),
         HeadCase("a host with a blank", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", .malformedRequest),
-        HeadCase("two authorizations", get("Authorization: Bearer a\r\nAuthorization: Bearer b\r\n"), .malformedRequest),
-        HeadCase("one authorization twice", get("Authorization: Bearer a\r\nauthorization: Bearer a\r\n"), .malformedRequest),
+        HeadCase(
+            "two authorizations", get("Authorization: Bearer a\r\nAuthorization: Bearer b\r\n"), .malformedRequest),
+        HeadCase(
+            "one authorization twice", get("Authorization: Bearer a\r\nauthorization: Bearer a\r\n"), .malformedRequest),
         HeadCase("two schemes", get("Authorization: Basic a\r\nAuthorization: Bearer a\r\n"), .malformedRequest),
         HeadCase("two session cookies", get("Cookie: __Host-curfew=a; __Host-curfew=b\r\n"), .malformedRequest),
         HeadCase(
@@ -147,7 +152,8 @@ enum HeadTable {
         HeadCase(
             "a fence twice", get("Curfew-At-Least: 1\r\nCurfew-At-Least: 1\r\n"), .malformedRequest),
         HeadCase(
-            "a field of ours twice, far apart", get("Curfew-Consistency: strict\r\nX: y\r\ncurfew-consistency: strict\r\n"),
+            "a field of ours twice, far apart",
+            get("Curfew-Consistency: strict\r\nX: y\r\ncurfew-consistency: strict\r\n"),
             .malformedRequest),
         HeadCase("a field that ours may become, twice", get("Curfew-New: 1\r\nCURFEW-NEW: 2\r\n"), .malformedRequest),
         HeadCase("the CSRF token twice", get("X-CSRF-Token: a\r\nx-csrf-token: a\r\n"), .malformedRequest),

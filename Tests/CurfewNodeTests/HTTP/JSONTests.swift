@@ -1,5 +1,6 @@
 // JSON in and out, and the reader of bodies: what is refused, and that it says where.
 
+import CurfewCore
 import Testing
 
 @testable import CurfewNode
@@ -26,10 +27,13 @@ private func parse(_ bytes: [UInt8]) -> JSONValue? { bytes.withUnsafeBytes { try
     @Test(
         "what is not JSON is refused",
         arguments: [
-            "", " ", "nul", "tru", "True", "+1", "01", "-", "1.", ".5", "1e", "1e+", "0x1", "NaN", "'a'", "\"a", "\"\\\"",
+            "", " ", "nul", "tru", "True", "+1", "01", "-", "1.", ".5", "1e", "1e+", "0x1", "NaN", "'a'", "\"a",
+            "\"\\\"",
             "\"\\x\"", "\"\\u12\"", "\"\\uD800\"", "\"\\uD800x\"", "\"\\uD800\\u0041\"", "\"\\uDC00\"", "\"\u{1}\"",
-            "\"\n\"", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "{}}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}",
-            "{\"a\":1 \"b\":2}", "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "1 2", "null,", "[1]x", "// c\n1", "\u{FEFF}1",
+            "\"\n\"", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "{}}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
+            "{a:1}",
+            "{\"a\":1 \"b\":2}", "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "1 2", "null,", "[1]x", "// c\n1",
+            "\u{FEFF}1",
         ])
     func refused(_ text: String) { #expect(parse(text) == nil) }
 

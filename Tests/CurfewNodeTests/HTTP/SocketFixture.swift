@@ -36,6 +36,12 @@ final class SlowPathStub: ChannelInboundHandler, Sendable {
         }
     }
 
+    /// Tells the connection that the server is stopping.
+    func stop() {
+        guard let channel = state.withLock({ $0.channel }) else { return }
+        channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+    }
+
     /// Answers the oldest request that has none.
     func answer(_ text: String) {
         guard let channel = state.withLock({ $0.channel }) else { return }
@@ -94,7 +100,7 @@ struct SocketFixture {
     let client: any Channel
 
     init(
-        fastPath: FastPath? = nil, answersAtOnce: Bool = true, isOneTooMany: Bool = false,
+        fastPath: FastPath? = nil, answersAtOnce: Bool = true, admission: ConnectionHandler.Admission = .welcome,
         _ change: @Sendable (inout ConnectionSettings) -> Void = { _ in }
     ) async throws {
         let group = MultiThreadedEventLoopGroup.singleton
@@ -106,7 +112,7 @@ struct SocketFixture {
             .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { [settings] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let handler = ConnectionHandler(settings: settings, isOneTooMany: isOneTooMany)
+                    let handler = ConnectionHandler(settings: settings, admission: admission)
                     try channel.pipeline.syncOperations.addHandler(handler)
                     try channel.pipeline.syncOperations.addHandler(slow)
                 }
@@ -124,11 +130,15 @@ struct SocketFixture {
 
     func send(_ text: String) async throws { try await client.writeAndFlush(ByteBuffer(string: text)) }
 
+    /// A graceful stop of the server.
+    func stop() { slow.stop() }
+
     func endInput() async throws { try await client.close(mode: .output) }
 
     /// Waits until the server said so many whole answers.
     func answers(_ count: Int) async throws -> [String] {
-        let text = try await transcript.wait(on: client.eventLoop) { text, _ in SocketFixture.split(text).count >= count }
+        let text = try await transcript.wait(on: client.eventLoop) { text, _ in SocketFixture.split(text).count >= count
+        }
         return SocketFixture.split(text)
     }
 
@@ -147,8 +157,11 @@ struct SocketFixture {
         var rest = Substring(text)
         var answers: [String] = []
         while let end = rest.firstRange(of: "\r\n\r\n") {
-            let length = rest[..<end.lowerBound].firstMatch(of: /Content-Length: *(\d+)/).flatMap { Int($0.output.1) } ?? 0
-            guard let last = rest.utf8.index(end.upperBound, offsetBy: length, limitedBy: rest.utf8.endIndex) else { break }
+            let length =
+                rest[..<end.lowerBound].firstMatch(of: /Content-Length: *(\d+)/).flatMap { Int($0.output.1) } ?? 0
+            guard let last = rest.utf8.index(end.upperBound, offsetBy: length, limitedBy: rest.utf8.endIndex) else {
+                break
+            }
             answers.append(String(rest[..<last]))
             rest = rest[last...]
         }

@@ -43,7 +43,8 @@ import Testing
             (.stale(detail: "d"), .revocationStateStale), (.redisUnavailable(detail: "d"), .redisUnavailable),
             (.overloaded(detail: "d"), .overloaded), (.notFound(detail: "d"), .notFound),
             (.tokenRefused(.tokenMalformed), .tokenMalformed),
-            (.tokenRefused(.tokenSignatureInvalid), .tokenSignatureInvalid), (.outOfRange(detail: "d"), .valueOutOfRange),
+            (.tokenRefused(.tokenSignatureInvalid), .tokenSignatureInvalid),
+            (.outOfRange(detail: "d"), .valueOutOfRange),
             (.malformed(detail: "d"), .malformedRequest),
         ]
         for (error, code) in rows { #expect(Problem(error).code == code) }
@@ -73,7 +74,9 @@ import Testing
         #expect(try match(.admin, "GET", "/v1/users/a%2Fb%20%C3%A9/sessions") == "listSessions a/b é")
         #expect(try match(.admin, "GET", "/v1/users//sessions") == "404")
         #expect(try match(.admin, "PATCH", "/v1/sessions/x") == "405 GET, HEAD, DELETE")
-        for path in ["/v1/users/%/sessions", "/v1/users/%4/sessions", "/v1/users/%zz/sessions", "/v1/users/%FF/sessions"] {
+        for path in [
+            "/v1/users/%/sessions", "/v1/users/%4/sessions", "/v1/users/%zz/sessions", "/v1/users/%FF/sessions",
+        ] {
             #expect(throws: Problem.self) { try match(.admin, "GET", path) }
         }
     }
@@ -105,10 +108,15 @@ import Testing
 
     @Test("media types")
     func mediaTypes() {
-        for type in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\""] {
+        for type in [
+            "application/json", "Application/JSON", "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+        ] {
             #expect(MediaType.isJSON(type))
         }
-        for type in [nil, "", "text/plain", "application/jsonx", "application/json; charset=latin1", "application/problem+json"] {
+        for type in [
+            nil, "", "text/plain", "application/jsonx", "application/json; charset=latin1", "application/problem+json",
+        ] {
             #expect(!MediaType.isJSON(type))
         }
     }
@@ -137,7 +145,9 @@ import Testing
         }
     }
 
-    @Test("each route is described, nothing else is, and every reference leads somewhere", arguments: ListenerKind.allCases)
+    @Test(
+        "each route is described, nothing else is, and every reference leads somewhere",
+        arguments: ListenerKind.allCases)
     func document(_ kind: ListenerKind) throws {
         let table = RouteTable(kind)
         let document = try OpenAPI.document(of: table).withUnsafeBytes { try JSONParser.parse($0) }

@@ -165,7 +165,10 @@ extension Answer {
                 $0.name("elapsedMs")
                 $0.raw(String((change.elapsedMilliseconds * 1000).rounded() / 1000))
             }
-            if let replicas = change.replicas { writer.member("replicas", replicas) }
+            if let replicas = change.replicas {
+                writer.name("durability")
+                writer.object { $0.member("replicas", replicas) }
+            }
             if let version = change.permissionsVersion { writer.member("permissionsVersion", version) }
         }
     }

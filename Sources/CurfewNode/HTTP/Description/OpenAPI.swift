@@ -63,7 +63,9 @@ extension JSONWriter {
     }
 
     private mutating func operation(_ route: Route) {
-        member("operationId", route.call == .validate ? "validate_\(route.method.rawValue.lowercased())" : route.call.rawValue)
+        member(
+            "operationId",
+            route.call == .validate ? "validate_\(route.method.rawValue.lowercased())" : route.call.rawValue)
         member("summary", route.summary)
         name("security")
         switch route.access {

@@ -118,7 +118,7 @@ enum Schemas {
                         ("state", #"{"type":"string","enum":["published","acknowledged","fenced","pending"]}"#),
                         ("nodes", integer), ("acknowledged", integer), ("elapsedMs", #"{"type":"number"}"#),
                     ])
-            ), ("replicas", integer), ("permissionsVersion", integer),
+            ), ("durability", object(["replicas"], [("replicas", integer)])), ("permissionsVersion", integer),
         ])
 
     private static let cluster = object(

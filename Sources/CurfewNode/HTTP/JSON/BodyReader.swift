@@ -66,7 +66,8 @@ struct BodyReader {
     where Word.RawValue == String {
         guard let text = try string(field) else { return nil }
         guard let word = Word(rawValue: text) else {
-            throw .outOfRange("\(name(field)): expected one of \(Word.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw .outOfRange(
+                "\(name(field)): expected one of \(Word.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         return word
     }
@@ -138,10 +139,15 @@ struct BodyReader {
     }
 
     private static func describe(_ field: String, in path: String) -> String {
-        let isPlain = field.utf8.count <= 64 && field.utf8.allSatisfy { $0.isTokenCharacter }
         let place = path.isEmpty ? "the body" : path
-        return isPlain ? "\(path.isEmpty ? "" : "\(path).")\(field) is not a field of this call" : "an unknown field in \(place)"
+        guard field.isPlainName else { return "an unknown field in \(place)" }
+        return "\(path.isEmpty ? "" : "\(path).")\(field) is not a field of this call"
     }
+}
+
+extension String {
+    /// Short and plain enough to be repeated in an answer; no token is.
+    var isPlainName: Bool { (1...64).contains(utf8.count) && utf8.allSatisfy(\.isTokenCharacter) }
 }
 
 extension Unicode.Scalar {

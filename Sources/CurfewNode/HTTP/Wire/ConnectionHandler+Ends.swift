@@ -86,13 +86,10 @@ extension ConnectionHandler {
 
     // MARK: Timers
 
+    /// A stop lingers less: it is waited for.
     func scheduleLinger(_ context: ChannelHandlerContext, _ body: @escaping (ConnectionHandler) -> Void) {
-        guard !isQuiescing || timers.end == nil else {
-            // A stop has its own, later end; lingering may not prolong it.
-            _ = schedule(context, after: settings.lingerTimeout) { body(self) }
-            return
-        }
-        scheduleEnd(context, after: settings.lingerTimeout) { body(self) }
+        let limit = isQuiescing ? settings.lingerTimeout / 4 : settings.lingerTimeout
+        scheduleEnd(context, after: limit) { body(self) }
     }
 
     private func scheduleEnd(_ context: ChannelHandlerContext, after delay: Duration, _ body: @escaping () -> Void) {

@@ -18,7 +18,7 @@ struct ConnectionSettings: Sendable {
     var headTimeout = Duration.seconds(10)
     var idleTimeout = Duration.seconds(75)
     /// How long a graceful stop waits for an answer that is under way.
-    var drainTimeout = Duration.seconds(4)
+    var drainTimeout = Duration.seconds(3)
     /// How long the client's last bytes are read and thrown away after a last answer, so that a reset doesn't eat it.
     var lingerTimeout = Duration.seconds(1)
     /// Bytes of requests that wait behind an answer.
@@ -53,12 +53,20 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var isQuiescing = false
     /// The last answer is on its way out.
     var isFinishing = false
-    /// One connection too many: it gets `overloaded`, as soon as it asks anything.
-    private let isOneTooMany: Bool
+    private let admission: Admission
 
-    init(settings: ConnectionSettings, isOneTooMany: Bool = false) {
+    /// Whether there is room for one more connection.
+    enum Admission: Sendable {
+        case welcome
+        /// It gets `overloaded` in writing, as soon as it asks anything.
+        case oneTooMany
+        /// There are too many even of those: closed at once.
+        case unwelcome
+    }
+
+    init(settings: ConnectionSettings, admission: Admission = .welcome) {
         self.settings = settings
-        self.isOneTooMany = isOneTooMany
+        self.admission = admission
         machine = ConnectionMachine(limits: settings.head)
     }
 
@@ -75,10 +83,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func start(_ context: ChannelHandlerContext) {
-        if isOneTooMany {
-            scheduleLinger(context) { $0.refuseConnection(context) }
-        } else {
-            scheduleIdleTick(context)
+        switch admission {
+        case .welcome: scheduleIdleTick(context)
+        case .oneTooMany: scheduleLinger(context) { $0.refuseConnection(context) }
+        case .unwelcome: context.close(promise: nil)
         }
     }
 
@@ -90,7 +98,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         timers.isQuiet = false
-        if isOneTooMany { return refuseConnection(context) }
+        if admission != .welcome { return refuseConnection(context) }
         guard !machine.isClosed else { return }
         var bytes = unwrapInboundIn(data)
         if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }

@@ -57,18 +57,34 @@ struct FastAnswers: Sendable {
         buffer.writeBytes(bytes)
     }
 
-    /// A 200, whole. The length is written last, into five places that were kept free for it.
+    /// A 200, whole. The length is written last, into the place that was kept free for it: three digits, as nearly every body
+    /// takes; where that was wrong, everything is written again with the right number.
     func write(_ body: ActiveBody, connection: AnswerBytes.Connection, into buffer: inout ByteBuffer) {
+        let start = buffer.writerIndex
+        var digits = 3
+        while true {
+            let length = write(body, connection: connection, digits: digits, into: &buffer)
+            let needed = String(length).utf8.count
+            if needed == digits { return }
+            digits = needed
+            buffer.moveWriterIndex(to: start)
+        }
+    }
+
+    private func write(
+        _ body: ActiveBody, connection: AnswerBytes.Connection, digits: Int, into buffer: inout ByteBuffer
+    ) -> Int {
         let head = activeHeads[index(connection)]
         buffer.writeBytes(head.before)
         let place = buffer.writerIndex
-        buffer.writeStaticString("     ")
+        buffer.writeRepeatingByte(UInt8(ascii: "0"), count: digits)
         buffer.writeBytes(head.after)
-        var length = body.write(into: &buffer)
-        precondition(length < 100_000)
-        for offset in (0..<5).reversed() where length > 0 {
-            buffer.setInteger(UInt8(48 + length % 10), at: place + offset)
-            length /= 10
+        let length = body.write(into: &buffer)
+        var rest = length
+        for offset in (0..<digits).reversed() {
+            buffer.setInteger(UInt8(48 + rest % 10), at: place + offset)
+            rest /= 10
         }
+        return length
     }
 }

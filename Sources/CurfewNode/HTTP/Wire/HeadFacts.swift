@@ -136,7 +136,8 @@ struct HeadFacts: Sendable {
             var earlier = head
             earlier.fields.count = field.line.lowerBound - head.fields.start
             var isRepeated = false
-            earlier.forEachField(in: bytes) { name, _ in isRepeated = isRepeated || name.equalsIgnoringCase(field.name) }
+            earlier.forEachField(in: bytes) { name, _ in isRepeated = isRepeated || name.equalsIgnoringCase(field.name)
+            }
             guard !isRepeated else { throw .malformed("a header field of Curfew's own appears twice") }
         }
         hasOurs = true

@@ -60,7 +60,8 @@ struct RequestHead: Equatable, Sendable {
 
     /// Each field in order, its value without the blanks around it.
     func forEachField(
-        in head: UnsafeRawBufferPointer, _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
+        in head: UnsafeRawBufferPointer,
+        _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
     ) {
         var start = fields.start
         let end = fields.start + fields.count

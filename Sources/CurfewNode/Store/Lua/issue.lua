@@ -14,9 +14,10 @@ local expires = integer(now_seconds + lifetime)
 redis.call('HSET', record_key, 's', integer(stamp), 'c', integer(now_seconds), 'a', integer(now_seconds), 'x', expires,
   unpack(ARGV, 13, #ARGV))
 redis.call('EXPIREAT', record_key, expires)
-redis.call('ZREMRANGEBYSCORE', index_key, '-inf', '(' .. integer(now_seconds))
+redis.call('ZREMRANGEBYSCORE', index_key, '-inf', '(' .. integer(now_seconds - TOMBSTONE_SLACK_SECONDS))
 redis.call('ZADD', index_key, expires, member)
 -- The index goes with its last member: an index can't leak.
-redis.call('EXPIREAT', index_key, redis.call('ZRANGE', index_key, -1, -1, 'WITHSCORES')[2])
+local last = tonumber(redis.call('ZRANGE', index_key, -1, -1, 'WITHSCORES')[2])
+redis.call('EXPIREAT', index_key, integer(last + TOMBSTONE_SLACK_SECONDS))
 redis.call('ZADD', KEYS[6], expires, session)
 return { head.inc, integer(stamp), integer(now_seconds), redis.call('HGET', values_key, 'p:' .. ARGV[12]) or '' }

@@ -27,7 +27,8 @@ local function cutoff(member, kind, arguments)
   texts[1] = append(head, asker, keep_until, reason, kind, arguments)
 end
 
-redis.call('ZREMRANGEBYSCORE', index_key, '-inf', '(' .. integer(now_seconds))
+-- A session that just ran out stays a while: its token is good for the leeway and a clock's skew longer.
+redis.call('ZREMRANGEBYSCORE', index_key, '-inf', '(' .. integer(now_seconds - TOMBSTONE_SLACK_SECONDS))
 
 if mode == 'sessions' then
   for i = 13, #ARGV, 2 do

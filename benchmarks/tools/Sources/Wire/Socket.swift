@@ -77,7 +77,8 @@ public final class Socket {
                 unread.append(contentsOf: space[..<count])
                 return
             }
-            guard count < 0, errno == EINTR else { throw count == 0 ? WireError("closed by the server") : .system("recv") }
+            if count == 0 { throw WireError("closed by the server") }
+            guard errno == EINTR else { throw .system("recv") }
         }
     }
 

@@ -1,0 +1,45 @@
+# The results as text: ratios first, then what they are made of. Reads the result files, in any order.
+
+def places($n): . * pow(10; $n) | round | . / pow(10; $n) | tostring;
+def pad($n): tostring | . + (" " * ([$n - length, 1] | max));
+def row($name; $cells): "  " + ($name | pad(44)) + ($cells | map(pad(13)) | join(""));
+def of($name): map(select(.benchmark == $name)) | first;
+
+of("validate") as $validate | of("verdict") as $verdict | of("propagation") as $propagation
+| "Ratios",
+  ($verdict | values |
+    row("verdict : bare HMAC"; ["\(.verdictPerBareHMAC | places(2))", "goal ≤ 3"]),
+    row("verdict : HMAC, context re-initialised"; ["\(.verdictPerReinitialisedHMAC | places(2))"])),
+  ($validate | values | .ratios |
+    row("validate : nginx return 200, CPU a request"; ["\(.serverCPUToNginxConstant | places(2))"]),
+    row("validate : nginx + Redis GET, CPU a request"; [
+        "\(.serverCPUToNginxRedisGet | places(2))", "\(.serverAndRedisCPUToNginxRedisGet | places(2)) with Redis' own"]),
+    row("validate : nginx return 200, requests/s"; ["\(.requestsPerSecondToNginxConstant | places(2))"]),
+    row("validate : nginx + Redis GET, requests/s"; ["\(.requestsPerSecondToNginxRedisGet | places(2))"])),
+  ($propagation | values |
+    row("revoke to refused : PUBLISH to delivery"; [
+        "\(.revokeToRefused.p50 / .publishToDelivery.p50 | places(2)) p50",
+        "\(.revokeToRefused.p99 / .publishToDelivery.p99 | places(2)) p99"]),
+    row("fenced revoke : PUBLISH to delivery"; [
+        "\(.fencedRevoke.p50 / .publishToDelivery.p50 | places(2)) p50",
+        "\(.fencedRevoke.p99 / .publishToDelivery.p99 | places(2)) p99"])),
+  ($verdict | values | "", "One verdict, in process, a token of \(.tokenBytes) bytes",
+    row("verdict"; ["\(.verdictNanoseconds) ns", "\(.allocationsPerVerdict) allocations"]),
+    row("bare HMAC"; ["\(.bareHMACNanoseconds) ns"]),
+    row("HMAC, context re-initialised"; ["\(.reinitialisedHMACNanoseconds) ns"])),
+  ($validate | values | "",
+    "Validate over HTTP, \(.connections) connections, \(.sessions) sessions, \(.tombstones) tombstones, \(.rounds) rounds of \(.secondsPerRun) s",
+    row(""; ["µs CPU", "µs Redis CPU", "requests/s", "p50 µs", "p99 µs", "not 200"]),
+    (.contenders | {curfew, nginxConstant, nginxRedisGet} | to_entries[] | row(
+        {curfew: "curfew, signed token", nginxConstant: "nginx return 200", nginxRedisGet: "nginx + Lua, Redis GET"}[.key];
+        .value | [.serverMicrosecondsPerRequest, .redisMicrosecondsPerRequest, .requestsPerSecond,
+            .p50Microseconds, .p99Microseconds, .notOK]))),
+  ($propagation | values | "", "Propagation, three nodes, \(.revokeToRefused.count) rounds, µs",
+    row(""; ["p50", "p90", "p99", "max"]),
+    ({publishToDelivery: "Redis: PUBLISH to 3 subscribers", revokeToRefused: "revoke to refused on both others",
+        revokeAnswered: "revoke, answered (wait none)", fencedRevoke: "fenced revoke (goal p50 ≤ 3000)",
+        fencedRevokeOneStopped: "fenced revoke, one node stopped"} as $names
+    | $names | keys_unsorted[] as $key | $propagation[$key] | row($names[$key]; [.p50, .p90, .p99, .max])),
+    row("one node stopped: answered `fenced`"; ["\(.stoppedAnsweredFenced) of \(.fencedRevokeOneStopped.count)"]),
+    row("healthy, but not `acknowledged`"; [.healthyNotAcknowledged]),
+    row("active after a refusal, after a fence"; [.activeAfterRefusal, .activeAfterFence]))
