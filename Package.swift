@@ -20,7 +20,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         // TLS towards Redis, whatever hiredis was built with.
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
-        // Routing, graceful shutdown and connection limits of everything but validate.
+        // The listeners: accepting, graceful shutdown, a channel of our own for each connection.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         // HTTP methods, statuses and header fields as types.
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -59,18 +59,15 @@ let package = Package(
         .target(
             name: "CurfewNode",
             dependencies: [
-                "CurfewCore", "CurfewRedis",
+                "COpenSSL", "CurfewCore", "CurfewRedis",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
-                .product(name: "NIOHTTP1", package: nio),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
-                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "DequeModule", package: "swift-collections"),
             ],
             resources: [
                 .embedInCode("Store/Lua/prelude.lua"), .embedInCode("Store/Lua/open.lua"),

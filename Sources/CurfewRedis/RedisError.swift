@@ -32,7 +32,6 @@ package enum RedisError: Error, Sendable, Equatable {
     static func cleaned(_ message: String) -> String {
         var text = message
         if let quote = text.firstRange(of: ", with args beginning with") { text.removeSubrange(quote.lowerBound...) }
-        if let quote = text.firstRange(of: " with args beginning") { text.removeSubrange(quote.lowerBound...) }
         return String(text.prefix(maximumMessageLength).map { $0.isNewline || $0.isControl ? " " : $0 })
     }
 }

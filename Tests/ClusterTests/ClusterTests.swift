@@ -1,9 +1,10 @@
 // The cluster as its users meet it: real redis-servers, real `curfew serve` processes, HTTP. Nothing here imports the code
 // under test. One suite a promise or a kind of fault, each in its own file, one after the other (they share the machine).
 //
-//   swift test --filter ClusterTests                          all of it
-//   swift test --filter ClusterTests.FencedRevoke             one suite
-//   CURFEW_REPEAT=20 swift test --filter 'ClusterTests\.(FencedRevoke|ForkedLog|Lost|Newcomers|NoResurrection|Propagation|Reconnects)'
+//   swift test --filter ClusterTests                   all of it
+//   swift test --filter ClusterTests/FencedRevoke      one suite
+//   CURFEW_REPEAT=20 swift test --filter 'ClusterTests/(FencedRevoke|ForkedLog|Lost|Newcomers|NoResur|Propag|Reconn)'
+//                                                      the propagation and fault tests, twenty times
 //
 // A failed expectation prints the last lines that each node has logged.
 

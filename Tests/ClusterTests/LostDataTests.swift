@@ -63,6 +63,39 @@ extension ClusterTests {
         }
     }
 
+    /// The membership is lost with the data: who is fresh from the old data is in no list that the asker could be given.
+    @Suite(.cluster()) struct LostMembership {
+        enum Loss: CaseIterable, Sendable { case flush, restart }
+
+        @Test(
+            "promise 3: a fence right after the loss of Redis' data waits out a cut-off node that is still fresh",
+            arguments: Loss.allCases, rounds)
+        func waitedOut(loss: Loss, round: Int) async throws {
+            let cluster = try await SharedCluster.ready()
+            try await cluster.settle()
+            let doomed = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
+            try await cluster.expectActive([doomed])
+            let hammer = Hammer([cluster.nodes[2]], [doomed])
+            try await hammer.sees(5)
+            try await cluster.proxies[2].set(.blackhole)
+            switch loss {
+            case .flush: try cluster.redis.call(["FLUSHALL"])
+            case .restart: try await cluster.redis.restart(.empty)
+            }
+            let target: [String: JSON] = ["userId": .string(doomed.user)]
+            try await eventually("the revoke is taken") {
+                try await cluster.nodes[0].api.revoke(target, .cluster).status == 200
+            }
+            let returned = BootClock.now
+            try await hammer.sees(2)
+            let samples = await hammer.stop()
+            #expect(samples.active(beganAfter: returned).isEmpty, "\(samples.tally)")
+            try await cluster.proxies[2].set(.forward)
+            try await cluster.expectRevoked([doomed])
+            try await cluster.ready()
+        }
+    }
+
     /// A restart that lost the last revoke, with the only node that never heard it first at the new Redis.
     @Suite(.cluster(ClusterOptions(stalenessBoundMilliseconds: 2_000))) struct LostLastRevoke {
         @Test(

@@ -221,6 +221,6 @@ extension ClusterTests {
 /// Options of a server that follows another.
 func replicaOptions(of primary: RedisServer) -> RedisServerOptions {
     var options = RedisServerOptions()
-    options.configuration = ["replicaof 127.0.0.1 \(primary.port)", "repl-diskless-sync-delay 0"]
+    options.configuration = ["replicaof 127.0.0.1 \(primary.port)"]
     return options
 }

@@ -1,5 +1,6 @@
 // `curfew keys api`: the key is printed once, the file has its hash and nobody else may read it.
 
+import TestSupport
 import Testing
 
 @Suite("Keys for the admin listener")

@@ -195,7 +195,7 @@ import Testing
                     #expect(!text.contains("s3cret"))
                     return text.contains(reason)
                 }
-                #expect(log.text.contains(reason))
+                try await eventually("\(reason) is logged") { log.text.contains(reason) }
                 #expect(!log.text.contains("s3cret"))
             }
         }

@@ -19,6 +19,8 @@ package struct ClusterOptions: Sendable {
         self.stalenessBoundMilliseconds = stalenessBoundMilliseconds
         self.logLevel = logLevel
         self.arguments = arguments
+        // A replica gets its first copy at once.
+        redis.configuration = ["repl-diskless-sync-delay 0"]
     }
 }
 

@@ -8,8 +8,9 @@ import Synchronization
 /// What a node is started with; everything else is the default.
 package struct NodeSettings: Sendable {
     package var name: String
-    package var publicPort: Int
-    package var adminPort: Int
+    private let ports: [ReservedPort]
+    package var publicPort: Int { ports[0].number }
+    package var adminPort: Int { ports[1].number }
     package var redisURL: String
     package var namespace: String
     package var partitions = 4
@@ -23,13 +24,12 @@ package struct NodeSettings: Sendable {
     package var environment: [String: String] = [:]
     package var logPath: String
 
-    /// Free ports of its own; the secrets are new ones of this test run.
+    /// Ports of its own; the secrets are new ones of this test run.
     package init(name: String, redisURL: String, namespace: String, directory: String) throws {
         self.name = name
         self.redisURL = redisURL
         self.namespace = namespace
-        publicPort = try findFreePort()
-        adminPort = try findFreePort()
+        ports = [try ReservedPort(), try ReservedPort()]
         logPath = "\(directory)/\(name.replacing(" ", with: "-")).log"
         secret = Self.clusterSecret
         apiKey = Self.clusterKey

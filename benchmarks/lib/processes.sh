@@ -13,15 +13,28 @@ launch() {
     started+=("$launched")
 }
 
-# end_processes [PID...]: these, or all that were started; even if stopped.
+# end_processes [PID...]: these, or all that were started; even stopped ones. 10 s to leave, then SIGKILL.
 end_processes() {
-    local pid
+    local pid other left=() tries=0
     [ $# -gt 0 ] || set -- "${started[@]}"
     for pid; do
         kill -TERM "$pid" 2>/dev/null || true
         kill -CONT "$pid" 2>/dev/null || true
     done
-    for pid; do wait "$pid" 2>/dev/null || true; done
+    for pid; do
+        while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 100 ]; do
+            tries=$((tries + 1))
+            sleep 0.1
+        done
+        kill -KILL "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    # An id that has ended may soon be somebody else's: forget it.
+    for other in "${started[@]}"; do
+        for pid; do [ "$other" != "$pid" ] || continue 2; done
+        left+=("$other")
+    done
+    started=("${left[@]}")
 }
 
 # One that nothing listens on; not given out twice.

@@ -12,5 +12,4 @@ measure_propagation() {
     "$tools/propagation" --nodes "$nodes" --redis-socket "$work/redis-cluster.sock" --rounds "$revokes" \
         --stops "$stops" | jq --argjson about "$about" '. + $about' >"$results/propagation.json"
     end_processes
-    started=()
 }

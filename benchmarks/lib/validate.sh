@@ -39,7 +39,6 @@ measure_validate() {
     jq -s --argjson about "$about" --argjson sizes "$sizes" --argjson connections "$connections" \
         --argjson seconds "$seconds" -f "$here/lib/validate.jq" "$raw" >"$results/validate.json"
     end_processes
-    started=()
 }
 
 # start_peer NAME TEMPLATE BEARERS BYTES: an nginx whose whole answer has exactly BYTES bytes; sets `peer_port` and

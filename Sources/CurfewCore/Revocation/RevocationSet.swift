@@ -10,8 +10,20 @@
 /// Revoked sessions until their last token has expired. A value without a lock: `PartitionTable` has it.
 public struct RevocationSet: Sendable {
     private struct ID: Equatable {
-        var high: UInt64
-        var low: UInt64
+        let high: UInt64
+        let low: UInt64
+
+        /// In an empty slot, so that a lookup reads the ids alone.
+        static let none = ID()
+        var isNone: Bool { high | low == 0 }
+
+        /// The id of zeros, which no generator ever draws, is kept as its neighbour.
+        init(_ high: UInt64, _ low: UInt64) {
+            self.high = high
+            self.low = high | low == 0 ? 1 : low
+        }
+
+        private init() { (high, low) = (0, 0) }
     }
 
     private static let bytesPerSlot = MemoryLayout<ID>.stride + MemoryLayout<UInt32>.stride
@@ -20,7 +32,7 @@ public struct RevocationSet: Sendable {
     private static let slotsPerInsert = 4
 
     private var ids: [ID] = []
-    /// 0 in an empty slot.
+    /// Means nothing in an empty slot.
     private var untils: [UInt32] = []
     private var hand = 0
     private var lastExpiry: UInt32 = 0
@@ -35,13 +47,13 @@ public struct RevocationSet: Sendable {
     public var memoryBytes: Int { ids.count * Self.bytesPerSlot }
 
     /// Whether the id was revoked. Allocates nothing.
-    public func contains(high: UInt64, low: UInt64) -> Bool { slot(of: ID(high: high, low: low)) != nil }
+    public func contains(high: UInt64, low: UInt64) -> Bool { slot(of: ID(high, low)) != nil }
 
     /// Adds an id, or keeps the later `until` of an id that is there. Returns whether it was not there. A moment after
     /// the year 2106 counts as then.
     @discardableResult
     public mutating func insert(high: UInt64, low: UInt64, until: WallTime) -> Bool {
-        let id = ID(high: high, low: low)
+        let id = ID(high, low)
         let second = Self.second(until)
         if let slot = slot(of: id) {
             untils[slot] = max(untils[slot], second)
@@ -54,11 +66,12 @@ public struct RevocationSet: Sendable {
         return true
     }
 
-    /// Moves the hand over at most `budget` slots and removes what may go by `now`. Returns how many that were. Twice
-    /// the capacity as budget, in one call or several, leaves nothing behind that was past when it began.
+    /// Moves the hand over at most `budget` slots and removes what may go by `now`, which inserts go by too until the
+    /// next call. Returns how many that were. Twice the capacity as budget, in one call or several, leaves nothing
+    /// behind that was past when it began.
     @discardableResult
     public mutating func expire(now: WallTime, budget: Int) -> Int {
-        lastExpiry = max(lastExpiry, Self.second(now))
+        lastExpiry = Self.second(now)
         let removed = removePast(examining: budget)
         if ids.count > Self.smallestCapacity && count * 5 < ids.count * 2 {
             rebuild(capacity: Self.capacity(for: count))
@@ -68,14 +81,14 @@ public struct RevocationSet: Sendable {
 
     /// Calls `body` with every tombstone, in no order.
     public func forEach(_ body: (_ high: UInt64, _ low: UInt64, _ until: WallTime) -> Void) {
-        for slot in ids.indices where untils[slot] != 0 {
+        for slot in ids.indices where !ids[slot].isNone {
             body(ids[slot].high, ids[slot].low, WallTime(seconds: Int64(untils[slot])))
         }
     }
 
     /// When the id may go; `nil` where it is not there.
     func until(high: UInt64, low: UInt64) -> WallTime? {
-        slot(of: ID(high: high, low: low)).map { WallTime(seconds: Int64(untils[$0])) }
+        slot(of: ID(high, low)).map { WallTime(seconds: Int64(untils[$0])) }
     }
 
     private static func second(_ time: WallTime) -> UInt32 { UInt32(clamping: max(time.seconds, 1)) }
@@ -104,7 +117,7 @@ extension RevocationSet {
         guard count > 0 else { return nil }
         var slot = home(id)
         var distance = 0
-        while untils[slot] != 0 {
+        while !ids[slot].isNone {
             if ids[slot] == id { return slot }
             if self.distance(slot) < distance { return nil }
             slot = after(slot)
@@ -115,11 +128,11 @@ extension RevocationSet {
 
     /// Puts an id that is not there; there is an empty slot.
     private mutating func place(_ newID: ID, _ newUntil: UInt32) {
-        assert(newUntil != 0 && count < ids.count)
+        assert(!newID.isNone && count < ids.count)
         var (id, until) = (newID, newUntil)
         var slot = home(id)
         var distance = 0
-        while untils[slot] != 0 {
+        while !ids[slot].isNone {
             let settled = self.distance(slot)
             if settled < distance {
                 swap(&ids[slot], &id)
@@ -137,13 +150,13 @@ extension RevocationSet {
     private mutating func remove(at removed: Int) {
         var gap = removed
         var next = after(gap)
-        while untils[next] != 0 && distance(next) > 0 {
+        while !ids[next].isNone && distance(next) > 0 {
             ids[gap] = ids[next]
             untils[gap] = untils[next]
             gap = next
             next = after(gap)
         }
-        untils[gap] = 0
+        ids[gap] = .none
         count -= 1
     }
 
@@ -153,7 +166,7 @@ extension RevocationSet {
         guard count > 0 else { return 0 }
         let before = count
         for _ in 0..<min(budget, 2 * ids.count) {
-            if untils[hand] != 0 && untils[hand] <= lastExpiry {
+            if untils[hand] <= lastExpiry && !ids[hand].isNone {
                 remove(at: hand)
             } else {
                 hand = after(hand)
@@ -165,10 +178,10 @@ extension RevocationSet {
     private mutating func rebuild(capacity: Int) {
         assert(capacity > count)
         let (oldIDs, oldUntils) = (ids, untils)
-        ids = [ID](repeating: ID(high: 0, low: 0), count: capacity)
+        ids = [ID](repeating: ID.none, count: capacity)
         untils = [UInt32](repeating: 0, count: capacity)
         // Homes spread out in proportion, so the hand goes on where it was.
         hand = oldIDs.isEmpty ? 0 : hand * capacity / oldIDs.count
-        for slot in oldIDs.indices where oldUntils[slot] != 0 { place(oldIDs[slot], oldUntils[slot]) }
+        for slot in oldIDs.indices where !oldIDs[slot].isNone { place(oldIDs[slot], oldUntils[slot]) }
     }
 }

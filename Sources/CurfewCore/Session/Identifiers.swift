@@ -26,8 +26,10 @@ extension Identifier {
 
 /// A user, in the application's words.
 public struct UserID: Identifier {
+    /// The id, as it came.
     public let text: String
 
+    /// `nil` for what `Identifier` refuses.
     public init?(_ text: String) {
         guard IdentifierRule.accepts(text) else { return nil }
         self.text = text
@@ -36,8 +38,10 @@ public struct UserID: Identifier {
 
 /// A device of a user, in the application's words.
 public struct DeviceID: Identifier {
+    /// The id, as it came.
     public let text: String
 
+    /// `nil` for what `Identifier` refuses.
     public init?(_ text: String) {
         guard IdentifierRule.accepts(text) else { return nil }
         self.text = text
@@ -46,8 +50,10 @@ public struct DeviceID: Identifier {
 
 /// A tenant, in the application's words.
 public struct TenantID: Identifier {
+    /// The id, as it came.
     public let text: String
 
+    /// `nil` for what `Identifier` refuses.
     public init?(_ text: String) {
         guard IdentifierRule.accepts(text) else { return nil }
         self.text = text

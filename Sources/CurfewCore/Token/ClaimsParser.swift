@@ -37,6 +37,8 @@ struct ClaimsParser {
     private let scratch: UnsafeMutableRawPointer
     private var plainEnd = Scratch.payloadBytes
 
+    /// The text begins as the ring's own tokens do, with the right issuer and audience.
+    private let isOpened: Bool
     private var issuer: JSONCursor.Text?
     private var audience: JSONCursor.Text?
     private var subject: JSONCursor.Text?
@@ -52,25 +54,30 @@ struct ClaimsParser {
     private var permissionsVersion: UInt64?
 
     /// Reads the `count` bytes at the start of `scratch`, which are ASCII or still to be checked for UTF-8. `nil` where
-    /// they are not the claims of a token of this issuer for this audience.
+    /// they are not the claims of a token of this ring's issuer for its audience.
     static func parse(
-        _ scratch: UnsafeMutableRawPointer, count: Int, isASCII: Bool, issuer: [UInt8], audience: [UInt8]
+        _ scratch: UnsafeMutableRawPointer, count: Int, isASCII: Bool, ring: borrowing KeyRing
     ) -> ClaimsView? {
-        guard isASCII || UTF8Check.isValid(UnsafeRawBufferPointer(start: scratch, count: count)) else { return nil }
+        let payload = UnsafeRawBufferPointer(start: scratch, count: count)
+        guard isASCII || UTF8Check.isValid(payload) else { return nil }
         scratch.storeBytes(of: 0, toByteOffset: count, as: UInt8.self)
-        var parser = ClaimsParser(scratch: scratch)
-        var cursor = JSONCursor(scratch)
+        var parser = ClaimsParser(scratch: scratch, isOpened: payload.begins(with: ring.opening))
+        var cursor = JSONCursor(scratch, at: parser.isOpened ? ring.opening.count : 0)
         guard cursor.readObject({ parser.read($1, from: &$0) }), cursor.at == count else { return nil }
-        return parser.view(issuer: issuer, audience: audience)
+        guard parser.isOpened || parser.isFor(ring) else { return nil }
+        return parser.view()
     }
 
-    private init(scratch: UnsafeMutableRawPointer) { self.scratch = scratch }
+    private init(scratch: UnsafeMutableRawPointer, isOpened: Bool) {
+        self.scratch = scratch
+        self.isOpened = isOpened
+    }
 
     @inline(__always)
     private mutating func read(_ name: JSONCursor.Text, from cursor: inout JSONCursor) -> MemberOutcome {
         switch ClaimName(rawValue: cursor.word(name)) {
-        case .issuer: set(&issuer, cursor.string())
-        case .audience: set(&audience, cursor.string())
+        case .issuer: isOpened ? .refused : set(&issuer, cursor.string())
+        case .audience: isOpened ? .refused : set(&audience, cursor.string())
         case .subject: set(&subject, cursor.string())
         case .session: set(&session, cursor.string().flatMap { SessionID(utf8: bytes($0.range)) })
         case .issuedAt: set(&issuedAt, cursor.integer())
@@ -98,10 +105,14 @@ struct ClaimsParser {
         UnsafeRawBufferPointer(start: scratch + range.lowerBound, count: range.count)
     }
 
-    private mutating func view(issuer: [UInt8], audience: [UInt8]) -> ClaimsView? {
-        guard let issuerText = self.issuer, let audienceText = self.audience, let subject, let session, let issuedAt,
-            let expiresAt, let kind, let stamp, let permissions, let permissionsVersion,
-            says(issuerText, issuer), says(audienceText, audience), let user = plain(subject)
+    private func isFor(_ ring: borrowing KeyRing) -> Bool {
+        guard let issuer, let audience else { return false }
+        return says(issuer, ring.issuerBytes) && says(audience, ring.audienceBytes)
+    }
+
+    private mutating func view() -> ClaimsView? {
+        guard let subject, let session, let issuedAt, let expiresAt, let kind, let stamp, let permissions,
+            let permissionsVersion, let user = plain(subject)
         else { return nil }
         var (plainDevice, plainTenant) = (ByteRange.none, ByteRange.none)
         if let device {

@@ -14,15 +14,17 @@ enum MemberOutcome {
 }
 
 extension JSONCursor {
-    /// Reads the whole text as one object. `member` is called with the cursor at each value and must tell names of its
+    /// Reads the whole text as one object, or what is left of it behind a comma. `member` is called with the cursor at each value and must tell names of its
     /// own apart. `false` for anything that is not one object, for a name with an escape, and for a name twice.
     @inline(__always)
     mutating func readObject(_ member: (inout JSONCursor, Text) -> MemberOutcome) -> Bool {
         var names = UnknownNames()
-        skipSpace()
-        guard take(UInt8(ascii: "{")) else { return false }
-        skipSpace()
-        if take(UInt8(ascii: "}")) { return isAtEnd() }
+        if at == 0 {
+            skipSpace()
+            guard take(UInt8(ascii: "{")) else { return false }
+            skipSpace()
+            if take(UInt8(ascii: "}")) { return isAtEnd() }
+        }
         while true {
             guard let name = string(), !name.hasEscapes else { return false }
             skipSpace()

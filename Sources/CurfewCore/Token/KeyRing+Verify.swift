@@ -33,8 +33,7 @@ extension KeyRing {
         else { return .failure(.signatureInvalid) }
 
         guard
-            let view = ClaimsParser.parse(
-                scratch, count: decoded.count, isASCII: decoded.isASCII, issuer: issuerBytes, audience: audienceBytes)
+            let view = ClaimsParser.parse(scratch, count: decoded.count, isASCII: decoded.isASCII, ring: self)
         else { return .failure(.malformed) }
         return .success(view)
     }

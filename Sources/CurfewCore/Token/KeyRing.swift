@@ -28,6 +28,8 @@ public struct KeyRing: Sendable {
     let keys: [SigningKey]
     let issuerBytes: [UInt8]
     let audienceBytes: [UInt8]
+    /// What every payload that the ring encodes begins with.
+    let opening: [UInt8]
 
     /// `signing` signs, it and `verifying` verify. `nil` where two keys have one id, where there are more than 32, or
     /// where issuer or audience are not 1–128 bytes without control characters.
@@ -40,6 +42,7 @@ public struct KeyRing: Sendable {
         self.audience = audience
         issuerBytes = Array(issuer.utf8)
         audienceBytes = Array(audience.utf8)
+        opening = Array("{\"iss\":\(quoted(issuer)),\"aud\":\(quoted(audience)),".utf8)
     }
 
     /// The ids of all keys, the signing one first.
@@ -54,7 +57,7 @@ public struct KeyRing: Sendable {
             claims.permissionsVersion <= largest
         else { throw .outOfRange }
         let key = keys[0]
-        let payload = claims.json
+        let payload = opening + claims.json
         let bytes =
             key.headerSegment.count + Base64URL.encodedCount(payload.count) + 1
             + Base64URL.encodedCount(MACKey.byteCount)
@@ -83,25 +86,15 @@ public struct KeyRing: Sendable {
 }
 
 extension Claims {
-    /// The payload, members in a fixed order.
+    /// The payload behind issuer and audience, members in a fixed order.
     fileprivate var json: [UInt8] {
-        var text = "{\"iss\":\(quoted(issuer)),\"aud\":\(quoted(audience)),\"sub\":\(quoted(user.text))"
+        var text = "\"sub\":\(quoted(user.text))"
         text += ",\"sid\":\"\(session)\",\"iat\":\(issuedAt.seconds),\"exp\":\(expiresAt.seconds)"
         text += ",\"knd\":\"\(kind.rawValue)\",\"stp\":\(stamp.microseconds)"
         if let device { text += ",\"did\":\(quoted(device.text))" }
         if let tenant { text += ",\"ten\":\(quoted(tenant.text))" }
         text += ",\"prm\":"
         return Array(text.utf8) + permissions.json + Array(",\"prv\":\(permissionsVersion)}".utf8)
-    }
-
-    /// Ids have no control characters: two characters need an escape.
-    private func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            if scalar == "\"" || scalar == "\\" { quoted.unicodeScalars.append("\\") }
-            quoted.unicodeScalars.append(scalar)
-        }
-        return quoted + "\""
     }
 
     fileprivate init?(_ view: ClaimsView, _ bytes: UnsafeRawBufferPointer, ring: KeyRing) {
@@ -115,4 +108,14 @@ extension Claims {
             device: view.plainDevice.flatMap { DeviceID(text($0)) }, tenant: view.tenant.flatMap { TenantID(text($0)) },
             permissions: permissions, permissionsVersion: view.permissionsVersion)
     }
+}
+
+/// A JSON string. Ids have no control characters, so only two characters need an escape.
+private func quoted(_ text: String) -> String {
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+        if scalar == "\"" || scalar == "\\" { quoted.unicodeScalars.append("\\") }
+        quoted.unicodeScalars.append(scalar)
+    }
+    return quoted + "\""
 }

@@ -48,7 +48,7 @@ struct AdminClient {
             request.body = .bytes(ByteBuffer(bytes: body))
         }
         do {
-            let response = try await HTTPClient.shared.execute(request, timeout: TimeAmount(timeout))
+            let response = try await Self.client.execute(request, timeout: TimeAmount(timeout))
             let buffer = try await response.body.collect(upTo: 8 * 1024 * 1024)
             return Answer(status: response.status.code, body: Data(buffer.readableBytesView))
         } catch {
@@ -56,6 +56,15 @@ struct AdminClient {
             throw CommandFailure(.unavailable, "no answer from \(base): \(reason)")
         }
     }
+
+    /// Says at once that nobody is there, instead of trying until the deadline. Lives as long as the process.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.timeout.connect = .seconds(5)
+        configuration.redirectConfiguration = .disallow
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
 
     private static func failure(_ answer: Answer) -> CommandFailure {
         let status: ExitStatus =

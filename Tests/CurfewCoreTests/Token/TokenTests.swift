@@ -15,7 +15,8 @@ import Testing
         claims.device = nil
         claims.tenant = nil
         claims.permissions = .none
-        claims.permissionsVersion = 77
+        claims.permissionsVersion = 1_234_567_890_123_456_789
+        claims.stamp = Stamp(98_765_432_109_876_543)
         claims.kind = .api
         #expect(try fixture.ring.decode(fixture.ring.encode(claims)) == claims)
         #expect(try fixture.verdict(fixture.ring.encode(claims)) == .active)

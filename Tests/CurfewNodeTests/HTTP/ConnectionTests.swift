@@ -185,7 +185,7 @@ import Testing
         for request in ["GET / HT", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"] {
             let socket = try await SocketFixture {
                 $0.headTimeout = .milliseconds(50)
-                $0.idleTimeout = .milliseconds(200)
+                $0.idleTimeout = .milliseconds(1_500)
             }
             try await socket.send(request)
             let answers = try await socket.untilClosed()
@@ -241,7 +241,7 @@ import Testing
     @Test("a client that never reads is not answered without end")
     func neverReads() async throws {
         let fixture = try FastPathFixture()
-        let socket = try await SocketFixture(fastPath: fixture.path) { $0.idleTimeout = .milliseconds(400) }
+        let socket = try await SocketFixture(fastPath: fixture.path) { $0.idleTimeout = .milliseconds(1_500) }
         try await socket.client.setOption(.autoRead, value: false).get()
         // Once the server stops reading, this stops being writable for good, and the server ends the connection.
         let text = String(repeating: validate(), count: 1_000)

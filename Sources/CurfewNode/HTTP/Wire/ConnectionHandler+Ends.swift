@@ -107,8 +107,10 @@ extension ConnectionHandler {
     func scheduleIdleTick(_ context: ChannelHandlerContext) {
         let period = settings.idleTimeout / ConnectionHandler.ticksUntilIdle
         timers.idle = schedule(context, after: period) {
-            let isAnswering = self.machine.current != nil && !self.machine.isReceivingBody
-            self.timers.quietTicks = self.timers.isQuiet && !isAnswering ? self.timers.quietTicks + 1 : 0
+            // A request that is only half there has a deadline of its own, which ends with an answer.
+            let isBusy = self.machine.current != nil && !self.machine.isClosed
+            let isIdle = self.timers.isQuiet && self.timers.request == nil && !isBusy
+            self.timers.quietTicks = isIdle ? self.timers.quietTicks + 1 : 0
             self.timers.isQuiet = true
             if self.timers.quietTicks >= ConnectionHandler.ticksUntilIdle {
                 context.close(promise: nil)
