@@ -38,7 +38,8 @@ struct ScriptBench {
 
     /// A node that follows this incarnation, past its first moments.
     func known(_ incarnation: String?, mark: UInt64 = 0, young: Bool = false) -> ScriptCalls.Known {
-        ScriptCalls.Known(mark: Stamp(mark), incarnation: incarnation, isTermYoung: young)
+        ScriptCalls.Known(
+            mark: Stamp(mark), incarnation: incarnation, longestTokenLifetime: 0, isTermYoung: young)
     }
 
     func open() async throws -> OpenReply { try OpenReply(try await redis.run(calls.open(Self.partition, known(nil)))) }
