@@ -97,7 +97,8 @@ extension NodeConfiguration {
             let key = try SigningKey.derived(fromSecret: Array(signingSecret.utf8))
             guard let ring = KeyRing(signing: key, issuer: issuer, audience: audience) else {
                 throw SettingError(
-                    setting: "issuer", value: issuer, expected: "1 to 128 bytes without control characters, like audience")
+                    setting: "issuer", value: issuer,
+                    expected: "1 to 128 bytes without control characters, like audience")
             }
             return ring
         } catch let error as SettingError {

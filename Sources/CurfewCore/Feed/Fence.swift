@@ -44,7 +44,8 @@ public struct Fence: Hashable, Sendable {
     ///   - watchedSince: when this node began to watch this chain on this connection; `nil` if it does not.
     ///   - sentAt: before the script was sent. - repliedAt: when its reply was read.
     public init(
-        position: LogPosition, waitedFor: Set<NodeID>, staleServers: Set<NodeID>, watchedSince: BootTime?, sentAt: BootTime,
+        position: LogPosition, waitedFor: Set<NodeID>, staleServers: Set<NodeID>, watchedSince: BootTime?,
+        sentAt: BootTime,
         repliedAt: BootTime, bounds: FeedBounds, givesUpAt: BootTime?
     ) {
         self.position = position

@@ -154,7 +154,9 @@ extension Change {
             guard !ids.isEmpty, ids.count == arguments.count else { return nil }
             self = .sessions(ids)
         case "user":
-            guard arguments.count == 2, let user = UserID(String(arguments[0])), let stamp = stamp(1) else { return nil }
+            guard arguments.count == 2, let user = UserID(String(arguments[0])), let stamp = stamp(1) else {
+                return nil
+            }
             self = .user(user, stamp)
         case "tenant":
             guard arguments.count == 2, let tenant = TenantID(String(arguments[0])), let stamp = stamp(1)

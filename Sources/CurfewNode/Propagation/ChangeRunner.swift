@@ -99,7 +99,8 @@ extension SessionService {
         let replies = try await redis.evaluateAll([call], then: [FeedDriver.askReign])
         guard replies.count == 2 else { throw .unexpectedReply(operation: "change", expected: "two replies") }
         return SentChange(
-            reply: try replies[0].checked(for: "change"), isReignFollowed: driver.isSameReign(replies[1], in: partition))
+            reply: try replies[0].checked(for: "change"), isReignFollowed: driver.isSameReign(replies[1], in: partition)
+        )
     }
 
     /// WAIT counts the writes of its own connection only, so it follows the script on it with nothing between.

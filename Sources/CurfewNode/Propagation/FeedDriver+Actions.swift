@@ -73,7 +73,9 @@ extension FeedDriver {
                 for entry in page { _ = slot.state.apply(entry.change, until: entry.until, partition: partition) }
             }
             if !before.isEmpty {
-                for entry in page { if let key = entry.stored { stored[Array(key.member.utf8)] = entry.change.stamp ?? .zero } }
+                for entry in page {
+                    if let key = entry.stored { stored[Array(key.member.utf8)] = entry.change.stamp ?? .zero }
+                }
             }
         } while cursor != "0"
         let lacking = before.filter { entry in

@@ -37,7 +37,9 @@ extension FeedDriver {
             state.warnings = warnings
             return state.tracker.see(sighting, at: now)
         }
-        for warning in warnings { logger.warning("Redis is not set up for certainty", metadata: ["detail": "\(warning)"]) }
+        for warning in warnings {
+            logger.warning("Redis is not set up for certainty", metadata: ["detail": "\(warning)"])
+        }
         try await reconcileAll(reign, connection)
         logger.info(
             "connected to Redis",

@@ -48,9 +48,11 @@ extension FeedDriver {
     }
 
     private func round(_ wantedPartitions: [Partition]) async -> [(Partition, FeedAction)] {
-        guard let (generation, runID) = connection.withLock({ state in
-            state.generation.flatMap { generation in state.runID.map { (generation, $0) } }
-        }) else { return [] }
+        guard
+            let (generation, runID) = connection.withLock({ state in
+                state.generation.flatMap { generation in state.runID.map { (generation, $0) } }
+            })
+        else { return [] }
         let polled = wantedPartitions.compactMap { partition in
             pollCall(partition).map { (partition: partition, call: $0) }
         }

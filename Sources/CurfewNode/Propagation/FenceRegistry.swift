@@ -82,7 +82,9 @@ package final class FenceRegistry: Sendable {
         state.withLock { state in
             guard let count = state.waiting[partition]?.count else { return }
             for index in 0..<count {
-                guard let position = state.waiting[partition]?[index].fence.position, isApplied(position) else { continue }
+                guard let position = state.waiting[partition]?[index].fence.position, isApplied(position) else {
+                    continue
+                }
                 state.waiting[partition]?[index].fence.handle(.chained)
             }
         }

@@ -251,4 +251,3 @@ package enum ServiceError: Error, Sendable, Equatable {
     /// 400 `malformed_request`.
     case malformed(detail: String)
 }
-

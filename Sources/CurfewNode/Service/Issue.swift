@@ -48,7 +48,8 @@ extension SessionService {
             switch error {
             case .tooLarge(let bytes):
                 throw .outOfRange(
-                    detail: "permissions: the token would have \(bytes) bytes, at most \(KeyRing.maximumTokenBytes) fit")
+                    detail: "permissions: the token would have \(bytes) bytes, at most \(KeyRing.maximumTokenBytes) fit"
+                )
             case .foreign, .outOfRange:
                 throw .outOfRange(detail: "the session's times or issuer do not fit into a token")
             }

@@ -66,7 +66,8 @@ package final class SessionService: Sendable {
             do { try await Task.sleep(for: .milliseconds(5)) } catch { break }
             if isWritable(partition) { return }
         }
-        throw .redisUnavailable(detail: "partition \(partition.index) has no connection to Redis, or is still reconciling")
+        throw .redisUnavailable(
+            detail: "partition \(partition.index) has no connection to Redis, or is still reconciling")
     }
 
     private func isWritable(_ partition: Partition) -> Bool {
@@ -76,7 +77,8 @@ package final class SessionService: Sendable {
     /// The partition of a session id, which must exist in this cluster.
     func partition(of session: SessionID) throws(ServiceError) -> Partition {
         guard session.partition.index < count.value else {
-            throw .outOfRange(detail: "the session id names partition \(session.partition.index), this cluster has \(count.value)")
+            throw .outOfRange(
+                detail: "the session id names partition \(session.partition.index), this cluster has \(count.value)")
         }
         return session.partition
     }

@@ -75,7 +75,9 @@ package final class StandInReads: Sendable {
                 state.flights[session] = Flight(sentAt: now)
                 return (false, abandoned)
             }
-            for waiter in abandoned { waiter.resume(returning: .failure(.stale(detail: "a read of Redis took too long"))) }
+            for waiter in abandoned {
+                waiter.resume(returning: .failure(.stale(detail: "a read of Redis took too long")))
+            }
             if !isWaiting { continuation.resume(returning: nil) }
         }
     }

@@ -33,9 +33,11 @@ package enum SessionRecord {
             fields[try flat[index].text(for: "read session")] = try flat[index + 1].text(for: "read session")
         }
         guard !fields.isEmpty else { return nil }
-        guard let user = fields["u"].flatMap({ UserID($0) }), let kind = fields["k"].flatMap(SessionKind.init(rawValue:)),
+        guard let user = fields["u"].flatMap({ UserID($0) }),
+            let kind = fields["k"].flatMap(SessionKind.init(rawValue:)),
             let permissions = fields["p"].flatMap({ Permissions($0.split(separator: ",").map(String.init)) }),
-            let stamp = fields["s"].flatMap({ UInt64($0) }), let created = time(fields["c"]), let active = time(fields["a"]), let expires = time(fields["x"])
+            let stamp = fields["s"].flatMap({ UInt64($0) }), let created = time(fields["c"]),
+            let active = time(fields["a"]), let expires = time(fields["x"])
         else { throw .unexpectedReply(operation: "read session", expected: "a session record") }
         return SessionView(
             session: session, user: user, device: fields["d"].flatMap { DeviceID($0) }, kind: kind,

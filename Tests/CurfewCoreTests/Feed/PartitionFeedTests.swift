@@ -78,10 +78,12 @@ struct PartitionFeedTests {
         #expect(feed.freshAsOf == F.at(2500))
     }
 
-    @Test("loads the snapshot where the log does not continue its chain", arguments: [
-        [], [F.link(1, fork: 1), F.link(2)], [F.link(1), F.link(3)], [F.link(1), F.link(2, fork: 1), F.link(3)],
-        [F.link(1)],
-    ])
+    @Test(
+        "loads the snapshot where the log does not continue its chain",
+        arguments: [
+            [], [F.link(1, fork: 1), F.link(2)], [F.link(1), F.link(3)], [F.link(1), F.link(2, fork: 1), F.link(3)],
+            [F.link(1)],
+        ])
     func brokenLog(links: [ChainLink]) {
         var feed = F.freshFeed
         _ = feed.handle(F.poll(sentAt: 2500, head: F.position(4)))
@@ -108,7 +110,8 @@ struct PartitionFeedTests {
         #expect(feed.handle(F.poll(sentAt: 2700, head: F.origin)) == .none)
     }
 
-    @Test("keeps what it hears without a connection or while it reconciles, since that may be too late for the snapshot",
+    @Test(
+        "keeps what it hears without a connection or while it reconciles, since that may be too late for the snapshot",
         arguments: [FeedPhase.disconnected, .loading, .reasserting])
     func straysOutlastReconciling(phase: FeedPhase) {
         let stray = F.event(9, fork: 1, after: F.position(8, fork: 1))
@@ -128,7 +131,8 @@ struct PartitionFeedTests {
         #expect(feed.handle(F.poll(sentAt: 3100, head: F.origin, reign: reign)) == .reassertEvents([stray]))
     }
 
-    @Test("reconciles where it heard more than it keeps, whatever it was doing",
+    @Test(
+        "reconciles where it heard more than it keeps, whatever it was doing",
         arguments: [FeedPhase.disconnected, .loading])
     func overflowReconciles(phase: FeedPhase) {
         var feed = F.freshFeed

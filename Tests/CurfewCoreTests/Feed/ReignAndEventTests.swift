@@ -49,19 +49,22 @@ struct EventTextTests {
         }
     }
 
-    @Test("is refused unless it is whole and well formed", arguments: [
-        "", "1", "1\t00000000000000a1\t00000000000000a0\t-\t5\tr", "x\t00000000000000a1\t00000000000000a0\t-\t5\tr\tnothing",
-        "1\t00000000000000A1\t00000000000000a0\t-\t5\tr\tnothing", "1\ta1\t00000000000000a0\t-\t5\tr\tnothing",
-        "1\t00000000000000a1\t00000000000000a0\tnobody\t5\tr\tnothing",
-        "1\t00000000000000a1\t00000000000000a0\t-\tsoon\tr\tnothing",
-        "1\t00000000000000a1\t00000000000000a0\t-\t5\tr\tnothing\textra",
-        "1\t00000000000000a1\t00000000000000a0\t-\t5\tr\tsessions",
-        "1\t00000000000000a1\t00000000000000a0\t-\t5\tr\tsessions\tses_short",
-        "1\t00000000000000a1\t00000000000000a0\t-\t5\tr\tuser\tu",
-        "1\t00000000000000a1\t00000000000000a0\t-\t5\tr\tuser\tu\t-3",
-        "1\t00000000000000a1\t00000000000000a0\t-\t5\tr\tpermissions\tu\t3\tnot allowed",
-        "1\t00000000000000a1\t00000000000000a0\t-\t5\tr\tsomething-new\tu",
-    ])
+    @Test(
+        "is refused unless it is whole and well formed",
+        arguments: [
+            "", "1", "1\t00000000000000a1\t00000000000000a0\t-\t5\tr",
+            "x\t00000000000000a1\t00000000000000a0\t-\t5\tr\tnothing",
+            "1\t00000000000000A1\t00000000000000a0\t-\t5\tr\tnothing", "1\ta1\t00000000000000a0\t-\t5\tr\tnothing",
+            "1\t00000000000000a1\t00000000000000a0\tnobody\t5\tr\tnothing",
+            "1\t00000000000000a1\t00000000000000a0\t-\tsoon\tr\tnothing",
+            "1\t00000000000000a1\t00000000000000a0\t-\t5\tr\tnothing\textra",
+            "1\t00000000000000a1\t00000000000000a0\t-\t5\tr\tsessions",
+            "1\t00000000000000a1\t00000000000000a0\t-\t5\tr\tsessions\tses_short",
+            "1\t00000000000000a1\t00000000000000a0\t-\t5\tr\tuser\tu",
+            "1\t00000000000000a1\t00000000000000a0\t-\t5\tr\tuser\tu\t-3",
+            "1\t00000000000000a1\t00000000000000a0\t-\t5\tr\tpermissions\tu\t3\tnot allowed",
+            "1\t00000000000000a1\t00000000000000a0\t-\t5\tr\tsomething-new\tu",
+        ])
     func refused(text: String) {
         #expect(Event(text) == nil)
     }

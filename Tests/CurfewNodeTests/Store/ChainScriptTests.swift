@@ -77,7 +77,9 @@ struct ChainScriptTests {
                 last = stamp
             }
             let far = last.microseconds + 3_600_000_000
-            _ = try await bench.redis.run(bench.calls.poll(Bench.partition, bench.known(nil, mark: far), applied: .init(seq: 1, tag: EventTag(1))))
+            _ = try await bench.redis.run(
+                bench.calls.poll(Bench.partition, bench.known(nil, mark: far), applied: .init(seq: 1, tag: EventTag(1)))
+            )
             #expect(try await bench.issue(99).1.stamp.microseconds == far + 1)
         }
     }
