@@ -1,21 +1,33 @@
 # Everything there is to run. Each goal installs what it needs through apt where that is missing, and says so.
 
 .DEFAULT_GOAL := help
-.PHONY: run test build lint bench clean help build-needs
+.PHONY: run test soak mutants build lint bench clean help build-needs
 
 # Our own targets, not the dependencies. Read by Package.swift.
 export WARNINGS_AS_ERRORS := 1
 
 nodes ?= 3
 port ?= 8080
+times ?= 20
+only ?=
 
 run: build ## Start three nodes and a Redis, play a login and a revoke across them, stay up (nodes=3 port=8080)
 	@.ci/install redis-server=redis-server
 	@.build/debug/curfew dev --nodes $(nodes) --port $(port) --story
 
+# The cluster has the machine to itself: its nodes are held to their staleness bound.
 test: build-needs ## Run every test; on real Redis servers and real node processes
 	@.ci/install redis-server=redis-server
-	@swift test
+	@swift test --skip '^ClusterTests'
+	@swift test --skip-build --filter '^ClusterTests'
+
+soak: build-needs ## Repeat the propagation and fault tests (times=20)
+	@.ci/install redis-server=redis-server
+	@CURFEW_REPEAT=$(times) swift test --filter '^ClusterTests'
+
+mutants: build-needs ## Take the protocol's rules out one at a time and see the tests notice (only=NAME)
+	@.ci/install redis-server=redis-server perl=perl
+	@Tests/Mutations/run $(only)
 
 build: build-needs ## Build everything, tests included: .build/debug/curfew
 	@echo 'Building; the first time, with all dependencies, takes some minutes'
@@ -34,7 +46,7 @@ clean: ## Remove everything that was built
 	rm -rf .build .build-release .curfew benchmarks/*/.build benchmarks/results/raw
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build-needs:
 	@.ci/install libhiredis-dev libssl-dev pkg-config=pkg-config

@@ -59,7 +59,7 @@ let package = Package(
         .target(
             name: "CurfewNode",
             dependencies: [
-                "COpenSSL", "CurfewCore", "CurfewRedis",
+                "CurfewCore", "CurfewRedis",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),

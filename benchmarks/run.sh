@@ -13,12 +13,12 @@ root=$(dirname "$here")
 command_line="benchmarks/run.sh${*:+ $*}"
 PATH=$PATH:/usr/sbin
 
-quick=0 only='' curfew=''
+quick=0 only='' given=''
 while [ $# -gt 0 ]; do
     case $1 in
         --quick) quick=1 ;;
         --only) only=${2:-} && shift ;;
-        --binary) curfew=$(realpath -e "${2:-}") && shift ;;
+        --binary) given=$(realpath -e "${2:-}") && shift ;;
         *)
             sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
             exit 64
@@ -55,7 +55,8 @@ build() {
     echo "Building ${package#"$root"/} (optimised)" >&2
     swift build -c release --package-path "$package" "$@" >&2
 }
-if [ -z "$curfew" ] && { wants validate || wants propagation; }; then
+curfew=$given
+if [ -z "$given" ] && { wants validate || wants propagation; }; then
     echo "The first optimised build, with all dependencies, takes several minutes" >&2
     build "$root" --scratch-path "$root/.build-release" --product curfew
     curfew=$root/.build-release/release/curfew
@@ -85,7 +86,9 @@ random_hex() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 CURFEW_SIGNING_SECRET=$(random_hex) CURFEW_API_KEY=$(random_hex)
 export CURFEW_SIGNING_SECRET CURFEW_API_KEY
 
+# What was built, if it was built here.
 revision=$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)
+[ -z "$given" ] || revision=unknown
 about=$(jq -n --arg date "$(date -u +%FT%TZ)" --arg revision "$revision" --arg command "$command_line" \
     --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" --argjson cores "$(nproc)" \
     --arg load "$(cut -d' ' -f1 /proc/loadavg)" \

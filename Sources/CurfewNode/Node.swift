@@ -71,7 +71,8 @@ package struct Node: Sendable {
         let listeners = HTTPListeners(
             configuration: configuration, service: service, logger: logger,
             group: threads ?? MultiThreadedEventLoopGroup.singleton)
-        let services: [any Service] = [propagation] + listeners.services()
+        let services: [any Service] =
+            [propagation] + listeners.services().map { AfterFirstContact(service: $0, checks: propagation.checks) }
         var group = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger)
@@ -81,6 +82,22 @@ package struct Node: Sendable {
         try await threads?.shutdownGracefully()
         try result.get()
         logger.info("stopped")
+    }
+}
+
+/// Listens once Redis was found fit for use, or could not be reached for a moment: a start that is refused is one line and was
+/// never heard of by anybody.
+private struct AfterFirstContact: Service {
+    let service: any Service
+    let checks: StartChecks
+    private static let patience = Duration.seconds(1)
+
+    func run() async throws {
+        let end = ContinuousClock.now + Self.patience
+        while !checks.havePassed, ContinuousClock.now < end {
+            do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
+        }
+        try await service.run()
     }
 }
 

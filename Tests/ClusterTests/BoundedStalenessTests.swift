@@ -35,6 +35,35 @@ extension ClusterTests {
             cluster.expectAlwaysRevoked(samples, of: dead.token, after: revoked)
         }
 
+        @Test("promise 2: on a slow line a poll counts from when it was sent, not from its answer")
+        func slowLine() async throws {
+            let cluster = try await SharedCluster.ready()
+            let live = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
+            let delay = Duration.milliseconds(200)
+            try await cluster.proxies[1].set(.delay(delay))
+            let slow = BootClock.now
+            let hammer = Hammer([cluster.nodes[1]], [live])
+            try await eventually("what was sent before the line was slow counts no more") {
+                BootClock.now > slow + cluster.stalenessBound
+            }
+            try await hammer.sees(20)
+            let stopped = cluster.pauseRedis()
+            // What Redis answered before it stopped was sent before this.
+            let lastSent = stopped - Int64(delay / .nanoseconds(1))
+            try await eventually("node 2 refuses for want of freshness") {
+                hammer.samples.contains { $0.status == 503 && $0.began > stopped + cluster.stalenessBound }
+            }
+            let healing = BootClock.now
+            cluster.redis.resume()
+            try await cluster.proxies[1].set(.forward)
+            try await cluster.ready()
+            let samples = await hammer.stop()
+            let late = samples.filter { $0.began > lastSent + cluster.stalenessBound && $0.ended < healing }
+            #expect(late.noneActive, "\(late.tally)")
+            #expect(samples.contains { $0.isActive && $0.began < stopped })
+            cluster.expectNeverRefused(samples, of: live.token)
+        }
+
         @Test(
             "promise 2: a half-open connection makes its node refuse past Δ, the others serve, and it recovers on heal")
         func halfOpen() async throws {

@@ -4,16 +4,13 @@
 //
 // The file never holds a key itself. Whatever is wrong in it, the error says in which entry.
 
-import COpenSSL
+import CurfewCore
 import Foundation
 
 extension APIKey {
     /// SHA-256 of the key. A plain hash is enough for 256 random bits: there is nothing to guess.
     package static func hash(ofKey key: String) -> [UInt8] {
-        let bytes = Array(key.utf8)
-        var digest = [UInt8](repeating: 0, count: 32)
-        _ = SHA256(bytes, bytes.count, &digest)
-        return digest
+        sha256(Array(key.utf8))
     }
 
     /// A key as the command line has it. Throws unless it can travel in an `Authorization: Bearer` header.

@@ -29,7 +29,7 @@ extension SessionService {
         let call = call(driver.known(partition))
         let sentAt = clock.boot()
         let sent = try await reach { () async throws(RedisError) in
-            options.waitsForReplica ? try await runDurably(call, options) : try await run(call, options, partition)
+            options.waitsForReplica ? try await runDurably(call, options, partition) : try await run(call, options, partition)
         }
         let repliedAt = clock.boot()
         let reply = try await reach { () async throws(RedisError) in try ChangeReply(sent.reply, operation: operation) }
@@ -99,22 +99,28 @@ extension SessionService {
         let replies = try await redis.evaluateAll([call], then: [FeedDriver.askReign])
         guard replies.count == 2 else { throw .unexpectedReply(operation: "change", expected: "two replies") }
         return SentChange(
-            reply: try replies[0].checked(for: "change"), isReignFollowed: driver.isSameReign(replies[1], in: partition)
+            reply: try replies[0].checked(for: "change"), isReignFollowed: driver.isSameReign(replies[1...], in: partition)
         )
     }
 
     /// WAIT counts the writes of its own connection only, so it follows the script on it with nothing between.
-    private func runDurably(_ call: RedisScriptCall, _ options: ChangeOptions) async throws(RedisError) -> SentChange {
+    /// It may be another connection than the feed's, so INFO names the process too.
+    private func runDurably(
+        _ call: RedisScriptCall, _ options: ChangeOptions, _ partition: Partition
+    ) async throws(RedisError) -> SentChange {
         let limit = configuration.redisTimeout.wholeMilliseconds / 2
         let milliseconds = max(1, min(options.timeoutMilliseconds ?? limit, limit))
         return try await durable.run(deadline: configuration.redisTimeout) { client throws(RedisError) in
             let replies = try await client.evaluateAll(
-                [call], then: [RedisCommand("WAIT", ["1", RedisArgument(milliseconds)])],
-                timeout: configuration.redisTimeout)
-            guard replies.count == 2 else { throw .unexpectedReply(operation: "WAIT", expected: "two replies") }
-            // Another connection than the one that is watched: its fence takes the slow way.
+                [call],
+                then: [
+                    RedisCommand("WAIT", ["1", RedisArgument(milliseconds)]), RedisCommand("INFO", ["server"]),
+                    FeedDriver.askReign,
+                ], timeout: configuration.redisTimeout)
+            guard replies.count == 4 else { throw .unexpectedReply(operation: "WAIT", expected: "four replies") }
             return SentChange(
-                reply: try replies[0].checked(for: "change"), replicas: Int(try replies[1].integer(for: "WAIT")))
+                reply: try replies[0].checked(for: "change"), replicas: Int(try replies[1].integer(for: "WAIT")),
+                isReignFollowed: driver.isSameReign(replies[2...], in: partition))
         }
     }
 }

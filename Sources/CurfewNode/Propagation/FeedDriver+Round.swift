@@ -143,9 +143,11 @@ extension FeedDriver {
 
     /// Whether a reply belongs to the reign that the partition's feed follows, by the INFO that was asked for right behind it.
     /// A primary that was demoted and promoted again may keep its connections, and have forgotten.
-    func isSameReign(_ reply: RedisValue, in partition: Partition) -> Bool {
-        guard let runID = connection.withLock({ $0.runID }), let text = try? reply.text(for: "INFO replication"),
-            let sighting = RedisInfo(text).sighting(runID: runID), RedisInfo(text).role == "master"
+    func isSameReign(_ replies: some Sequence<RedisValue>, in partition: Partition) -> Bool {
+        let texts = replies.map { try? $0.text(for: "INFO") }
+        let info = RedisInfo(texts.map { $0 ?? "" }.joined(separator: "\n"))
+        guard let runID = connection.withLock({ $0.runID }), info.runID ?? runID == runID, info.role == "master",
+            let sighting = info.sighting(runID: runID)
         else { return false }
         let now = clock.boot()
         let reign = connection.withLock { $0.tracker.see(sighting, at: now) }

@@ -15,11 +15,11 @@ package enum StartError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .setting(let error): error.description
         case .unsupportedVersion(let version):
-            "redis: version \(version) is not usable, expected Redis 6.2 or newer"
+            "redis: version \(version), expected Redis 6.2 or newer"
         case .evictingPolicy(let policy):
             "redis: maxmemory-policy \(policy) may evict the revocation list, expected noeviction or a volatile-* policy"
         case .partitionCount(let configured, let cluster):
-            "partitions: \(configured) is not usable, expected \(cluster): this cluster was created with it"
+            "partitions: \(configured), expected \(cluster): this cluster was created with it"
         }
     }
 }
@@ -36,6 +36,9 @@ package final class StartChecks: Sendable {
         self.partitionCount = partitionCount
         (fatal, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1))
     }
+
+    /// A Redis was found fit for use.
+    package var havePassed: Bool { passed.withLock { $0 } }
 
     /// - Parameter stored: the partition count that Redis has.
     package func verify(_ info: RedisInfo, stored: String) throws(StartError) {

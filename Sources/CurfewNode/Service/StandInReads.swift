@@ -92,7 +92,7 @@ package final class StandInReads: Sendable {
                 [call], then: [FeedDriver.askReign], timeout: min(driver.bounds.staleness, driver.redisTimeout))
             guard replies.count == 2 else { throw .unexpectedReply(operation: "read", expected: "two replies") }
             let reply = try ReadReply(replies[0])
-            let isSameReign = driver.isSameReign(replies[1], in: partition)
+            let isSameReign = driver.isSameReign(replies[1...], in: partition)
             let isSameTerm = driver.table.withPartition(partition) { slot in
                 slot.feed.phase == .following && slot.feed.term?.incarnation == reply.incarnation
             }
