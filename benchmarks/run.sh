@@ -55,6 +55,10 @@ build() {
     echo "Building ${package#"$root"/} (optimised)" >&2
     swift build -c release --package-path "$package" "$@" >&2
 }
+# What was built, if it was built here.
+revision=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
+[ -z "$(git -C "$root" status --porcelain -- Sources Package.swift 2>/dev/null)" ] || revision+=-dirty
+[ -z "$given" ] || revision=unknown
 curfew=$given
 if [ -z "$given" ] && { wants validate || wants propagation; }; then
     echo "The first optimised build, with all dependencies, takes several minutes" >&2
@@ -86,9 +90,6 @@ random_hex() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 CURFEW_SIGNING_SECRET=$(random_hex) CURFEW_API_KEY=$(random_hex)
 export CURFEW_SIGNING_SECRET CURFEW_API_KEY
 
-# What was built, if it was built here.
-revision=$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)
-[ -z "$given" ] || revision=unknown
 about=$(jq -n --arg date "$(date -u +%FT%TZ)" --arg revision "$revision" --arg command "$command_line" \
     --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" --argjson cores "$(nproc)" \
     --arg load "$(cut -d' ' -f1 /proc/loadavg)" \
@@ -112,3 +113,10 @@ fi
 jq -rs -f "$here/lib/report.jq" "${files[@]}"
 echo
 echo "Written to ${results#"$root"/}: $(jq -r '"\(.date), \(.cores) cores (\(.cpu)), load \(.loadBefore) before, revision \(.revision)"' "${files[0]}")"
+
+# Fast but wrong is no result.
+broken=$(jq -rs 'map(select(.benchmark == "propagation") | .activeAfterRefusal + .activeAfterFence) | add // 0' "${files[@]}")
+if [ "$broken" != 0 ]; then
+    echo "A revoked session was active $broken times: the figures above do not count" >&2
+    exit 1
+fi
