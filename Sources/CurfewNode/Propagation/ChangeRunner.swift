@@ -29,7 +29,8 @@ extension SessionService {
         let call = call(driver.known(partition))
         let sentAt = clock.boot()
         let sent = try await reach { () async throws(RedisError) in
-            options.waitsForReplica ? try await runDurably(call, options, partition) : try await run(call, options, partition)
+            options.waitsForReplica
+                ? try await runDurably(call, options, partition) : try await run(call, options, partition)
         }
         let repliedAt = clock.boot()
         let reply = try await reach { () async throws(RedisError) in try ChangeReply(sent.reply, operation: operation) }
@@ -99,8 +100,8 @@ extension SessionService {
         let replies = try await redis.evaluateAll([call], then: [FeedDriver.askReign])
         guard replies.count == 2 else { throw .unexpectedReply(operation: "change", expected: "two replies") }
         return SentChange(
-            reply: try replies[0].checked(for: "change"), isReignFollowed: driver.isSameReign(replies[1...], in: partition)
-        )
+            reply: try replies[0].checked(for: "change"),
+            isReignFollowed: driver.isSameReign(replies[1...], in: partition))
     }
 
     /// WAIT counts the writes of its own connection only, so it follows the script on it with nothing between.
