@@ -36,12 +36,15 @@ extension SessionService {
         let reply = try await reach { () async throws(RedisError) in try ChangeReply(sent.reply, operation: operation) }
         for event in reply.events { driver.hear(event, in: partition) }
         table.withPartition(partition) { $0.feed.see(reply.stamp) }
-        await forget(reply.ended)
+        async let forgotten: Void = forget(reply.ended)
         var outcome = PartitionOutcome(
             token: FenceToken(partition: partition, position: reply.head), revoked: reply.revoked, stamp: reply.stamp,
             propagation: .published, waitedFor: [driver.calls.nodeID], acknowledged: [driver.calls.nodeID],
             replicas: sent.replicas)
-        guard options.waitsForCluster else { return outcome }
+        guard options.waitsForCluster else {
+            await forgotten
+            return outcome
+        }
         let givesUpAt = options.timeoutMilliseconds.map { startedAt + .milliseconds($0) }
         outcome.propagation = .acknowledged
         for event in reply.events {
@@ -51,6 +54,7 @@ extension SessionService {
             ) { driver.advanced(partition) }
             outcome.join(fence)
         }
+        await forgotten
         return outcome
     }
 
@@ -64,7 +68,10 @@ extension SessionService {
         return table.withPartition(partition) { slot in
             // 1. FLUSHALL leaves connection and run id as they were. 2. This script was the first in the new log: its
             // members are whoever polled since. So membership counts only in the incarnation that was watched.
-            let isWatchedChain = sent.isReignFollowed && slot.feed.term?.incarnation == reply.incarnation
+            // A membership that lacks this very node, which polls, is none.
+            let isWatchedChain =
+                sent.isReignFollowed && slot.feed.term?.incarnation == reply.incarnation
+                && reply.members[driver.calls.nodeID] != nil
             return Fence(
                 position: position,
                 waitedFor: slot.feed.membership.possiblyServing(
