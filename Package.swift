@@ -80,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "curfew",
             dependencies: [
-                "CurfewNode",
+                "CurfewNode", "CurfewRedis",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),

@@ -68,11 +68,13 @@ package struct Node: Sendable {
     /// Runs until SIGTERM or SIGINT, or until its task is cancelled. Throws `StartError` where Redis or an address can't be used.
     package func run() async throws {
         let threads = configuration.threads.map { MultiThreadedEventLoopGroup(numberOfThreads: $0) }
+        let keys = APIKeys(configuration.apiKeys)
         let listeners = HTTPListeners(
-            configuration: configuration, service: service, logger: logger,
+            configuration: configuration, service: service, keys: keys, logger: logger,
             group: threads ?? MultiThreadedEventLoopGroup.singleton)
         let services: [any Service] =
-            [propagation] + listeners.services().map { AfterFirstContact(service: $0, checks: propagation.checks) }
+            [propagation] + reloader(of: keys)
+            + listeners.services().map { AfterFirstContact(service: $0, checks: propagation.checks) }
         var group = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger)
@@ -82,6 +84,14 @@ package struct Node: Sendable {
         try await threads?.shutdownGracefully()
         try result.get()
         logger.info("stopped")
+    }
+}
+
+extension Node {
+    private func reloader(of keys: APIKeys) -> [any Service] {
+        guard let path = configuration.apiKeysFile else { return [] }
+        let fixed = configuration.apiKeys.filter { $0.name == APIKey.commandLineName }
+        return [APIKeyReloader(path: path, fixed: fixed, keys: keys, logger: logger)]
     }
 }
 

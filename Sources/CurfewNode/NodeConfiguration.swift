@@ -25,6 +25,8 @@ package struct NodeConfiguration: Sendable {
     package var audience = "curfew"
     /// Callers of the admin listener.
     package var apiKeys: [APIKey] = []
+    /// Where some of them came from, to be read again when it changes.
+    package var apiKeysFile: String?
     /// Prefix of every key and channel in Redis, without the colon.
     package var namespace = "curfew"
     /// Fixed when a cluster is created.

@@ -79,6 +79,10 @@ extension RedisAddress: CustomStringConvertible {
 
     /// Any text that was meant as a Redis URL, with whatever may be a password masked.
     package static func masked(_ url: String) -> String {
+        // A query is no part of a Redis URL but for `?db=`; what stands there in error may be a password.
+        if let query = url.firstIndex(of: "?"), !url[query...].hasPrefix("?db=") {
+            return masked(String(url[..<query])) + "?***"
+        }
         guard let at = url.lastIndex(of: "@") else { return url }
         guard let scheme = url.firstRange(of: "://"), scheme.upperBound <= at else { return "***" + url[at...] }
         return url[..<scheme.upperBound] + "***" + url[at...]

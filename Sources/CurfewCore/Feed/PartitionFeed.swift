@@ -18,6 +18,8 @@ public struct PartitionFeed: Sendable {
     public internal(set) var watchedSince: BootTime?
     /// The last poll that was caught up with, whether or not it made this node fresh.
     public internal(set) var confirmedAsOf = BootTime.distantPast
+    /// Terms that this node has joined.
+    public internal(set) var termCount = 0
     /// The last event in Redis' log, as the last poll said.
     public internal(set) var head: LogPosition?
     /// Who else polls this partition.
@@ -63,6 +65,17 @@ public struct PartitionFeed: Sendable {
 
     /// Whether this very event was applied, as far as the history reaches back.
     public func hasApplied(_ position: LogPosition) -> Bool { history?.contains(position) ?? false }
+
+    /// Whether an answer from memory has everything up to this event, for who asked at `start`. Either the very tag was applied,
+    /// or a poll sent since then was caught up with, and
+    /// - the number is older than what the history keeps: a chain that is followed has it behind it; or
+    /// - this node has lived through a term's end: where Redis lost the event, what made the node fresh again is what was
+    ///   re-asserted. Without that an event that this Redis does not have is none of its own, and never reached.
+    public func reaches(_ position: LogPosition, since start: BootTime) -> Bool {
+        guard let history else { return false }
+        if history.contains(position) { return true }
+        return confirmedAsOf >= start && (position.seq < history.oldestSeq || termCount > 1)
+    }
 
     /// Raises the mark.
     public mutating func see(_ stamp: Stamp) { mark = max(mark, stamp) }
@@ -129,6 +142,7 @@ public struct PartitionFeed: Sendable {
             // everything `same`. Without this wait B would serve what the fence had promised to be dead; with it, every
             // living node that heard the revoke has re-asserted it by then, or is stale itself.
             newcomerUntil = pendingHead.readAt + bounds.patience
+            termCount += 1
         }
         self.term = term
         history = TagHistory(startingAt: pendingHead.head)

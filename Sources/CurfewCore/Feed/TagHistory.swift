@@ -35,5 +35,8 @@ struct TagHistory: Hashable, Sendable {
         return tags[(end - back + tags.count) % tags.count]
     }
 
+    /// The oldest number whose tag is kept.
+    var oldestSeq: UInt64 { newest.seq - UInt64(tags.count - 1) }
+
     func contains(_ position: LogPosition) -> Bool { tag(at: position.seq) == position.tag }
 }

@@ -8,6 +8,9 @@ import CurfewCore
 import Foundation
 
 extension APIKey {
+    /// The name of the key that `api-key` gives.
+    package static let commandLineName = "api-key"
+
     /// SHA-256 of the key. A plain hash is enough for 256 random bits: there is nothing to guess.
     package static func hash(ofKey key: String) -> [UInt8] {
         sha256(Array(key.utf8))

@@ -43,7 +43,10 @@ package struct Setting: Sendable {
 
     /// What an error may show of a value: nothing of a secret, no password of a URL.
     package func shown(_ value: String) -> String {
-        if isSecret { return value.isEmpty ? "an empty value" : "(secret, \(value.utf8.count) bytes)" }
+        // A key where its file was meant is a key all the same.
+        if isSecret || value.hasPrefix("cfk_") {
+            return value.isEmpty ? "an empty value" : "(secret, \(value.utf8.count) bytes)"
+        }
         return "\"\(RedisAddress.masked(value).prefix(120))\""
     }
 }

@@ -19,6 +19,15 @@ extension Setting {
             "allow-plaintext", .listeners, form: nil, default: "false",
             "Listen without TLS off loopback, because a proxy or a mesh in front of the node ends it."
         ) { configuration, text throws(Expectation) in configuration.allowsPlaintext = try flag(text) },
+        .init(
+            "max-connections", .listeners, form: "count", default: "10000",
+            "Connections that each listener has at once, 1 to 1000000; one more is answered 503."
+        ) { configuration, text throws(Expectation) in
+            let expected = "a whole number from 1 to 1000000"
+            let count = try integer(text, expected)
+            guard (1...1_000_000).contains(count) else { throw Expectation(expected) }
+            configuration.limits.maximumConnections = count
+        },
     ]
 
     private static let redis: [Setting] = [
@@ -62,13 +71,14 @@ extension Setting {
             "api-key", .keys, form: "key", default: "none", secret: true,
             "A key for the admin listener with every role; better given as environment, or as --api-keys."
         ) { configuration, text throws(Expectation) in
-            configuration.apiKeys.append(try APIKey(name: "api-key", key: text, roles: Set(APIKey.Role.allCases)))
+            configuration.apiKeys.append(try APIKey(name: APIKey.commandLineName, key: text, roles: Set(APIKey.Role.allCases)))
         },
         .init(
             "api-keys", .keys, form: "file", default: "none",
-            "File of hashed keys for the admin listener and their roles, as \"curfew keys api\" writes it."
+            "File of hashed admin keys and roles, as \"curfew keys api\" writes it; read again when it changes."
         ) { configuration, text throws(Expectation) in
             configuration.apiKeys += try APIKeyFile.load(path: text).keys
+            configuration.apiKeysFile = text
         },
     ]
 

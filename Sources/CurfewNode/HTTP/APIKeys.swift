@@ -2,17 +2,21 @@
 // constant time, so that how long an answer takes says nothing about any of them.
 
 import CurfewCore
+import Synchronization
 
-struct APIKeys: Sendable {
-    private let keys: [APIKey]
+/// The keys of both listeners; replaced as a whole when their file changes.
+package final class APIKeys: Sendable {
+    private let keys: Mutex<[APIKey]>
 
-    init(_ keys: [APIKey]) { self.keys = keys }
+    package init(_ keys: [APIKey]) { self.keys = Mutex(keys) }
+
+    package func replace(with keys: [APIKey]) { self.keys.withLock { $0 = keys } }
 
     /// The key's owner, `nil` for an unknown key.
     func owner(of key: [UInt8]) -> APIKey? {
         let hash = sha256(key)
         var found: APIKey?
-        for candidate in keys where ConstantTime.areEqual(candidate.hash, hash) { found = candidate }
+        for candidate in keys.withLock({ $0 }) where ConstantTime.areEqual(candidate.hash, hash) { found = candidate }
         return found
     }
 }

@@ -13,7 +13,7 @@ package struct HTTPListeners: Sendable {
     /// `group` has the threads that `configuration.threads` asks for; whoever made it ends it.
     /// `onListening` is called once a listener, with the port that it really has.
     package init(
-        configuration: NodeConfiguration, service: SessionService, logger: Logger,
+        configuration: NodeConfiguration, service: SessionService, keys: APIKeys, logger: Logger,
         group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, acceptsInsecureCookies: Bool = false,
         onListening: @escaping @Sendable (_ isAdmin: Bool, _ address: ListenAddress) -> Void = { _, _ in }
     ) {
@@ -22,7 +22,7 @@ package struct HTTPListeners: Sendable {
         listeners = ListenerKind.allCases.map { kind in
             let table = RouteTable(kind)
             let responder = Responder(
-                table: table, keys: APIKeys(configuration.apiKeys),
+                table: table, keys: keys,
                 calls: Calls(
                     service: service, description: OpenAPI.document(of: table),
                     acceptsInsecureCookies: acceptsInsecureCookies),

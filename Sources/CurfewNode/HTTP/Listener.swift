@@ -81,7 +81,7 @@ struct Listener: Sendable {
 
     func run() async throws {
         var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
+        quiet.logLevel = .critical
         let server = Server(
             childChannelSetup: channel,
             configuration: ServerConfiguration(address: .hostname(address.host, port: address.port), backlog: 1_024),

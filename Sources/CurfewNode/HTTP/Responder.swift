@@ -130,8 +130,8 @@ enum QueryString {
             else { throw .malformed("the query holds a percent escape that is not UTF-8 text") }
             guard allowed.contains(name) else {
                 let known = allowed.isEmpty ? "none" : allowed.joined(separator: ", ")
-                let said = name.isPlainName ? name : "a query parameter"
-                throw .unknownField("\(said) is not a query parameter of this call; it has \(known)")
+                let said = name.isPlainName ? "\(name) is no query parameter of this call" : "unknown query parameter"
+                throw .unknownField("\(said); it has \(known)")
             }
             guard values.updateValue(value, forKey: name) == nil else {
                 throw .unknownField("the query parameter \(name) appears twice")

@@ -8,9 +8,11 @@ import Logging
 extension FeedDriver {
     static let sweepInterval = Duration.seconds(1)
     static let sweepBatchEntries = 500
+    /// Every partition is swept once in so many seconds, or oftener.
+    static let sweepRoundSeconds = 16
     static let expirySlotsPerSweep = 10_000
 
-    /// Sweeps until cancelled: every partition in memory each second, one partition in Redis each second.
+    /// Sweeps until cancelled: every partition in memory each second, in Redis a sixteenth of them each second.
     package func keepHouse() async {
         var turn = Int.random(in: 0..<partitions.count)
         while !Task.isCancelled {
@@ -19,9 +21,11 @@ extension FeedDriver {
             for partition in partitions {
                 table.withPartition(partition) { slot in forget(&slot, wall: wall, now: now) }
             }
-            turn = (turn + 1) % partitions.count
             await rememberPartitionCount()
-            await sweep(partitions[turn], wall: wall)
+            for _ in 0..<max(1, partitions.count / Self.sweepRoundSeconds) {
+                turn = (turn + 1) % partitions.count
+                await sweep(partitions[turn], wall: wall)
+            }
         }
     }
 

@@ -74,7 +74,10 @@ extension SessionService {
                         servesStale: record.servesStale)
                 if idle[id] == nil { node.livePartitions += 1 }
                 let head = feed.applied?.seq ?? 0
-                node.lag = max(node.lag, head > record.applied.seq ? head - record.applied.seq : 0)
+                // What others had applied is what their last poll said; of itself a node knows it now.
+                if !node.isSelf {
+                    node.lag = max(node.lag, head > record.applied.seq ? head - record.applied.seq : 0)
+                }
                 nodes[id] = node
             }
         }
@@ -85,7 +88,7 @@ extension SessionService {
         _ partition: Partition, _ feed: PartitionFeed, tombstones: Int, _ now: BootTime
     ) -> ClusterView.PartitionView {
         ClusterView.PartitionView(
-            partition: partition, seq: feed.applied?.seq ?? 0, head: feed.head?.seq ?? feed.applied?.seq ?? 0,
+            partition: partition, seq: feed.applied?.seq ?? 0, head: max(feed.head?.seq ?? 0, feed.applied?.seq ?? 0),
             isFresh: feed.isFresh(at: now),
             ageMilliseconds: feed.freshAsOf == .distantPast ? nil : (now - feed.freshAsOf).wholeMilliseconds,
             detail: staleness(of: partition), tombstones: tombstones, phase: feed.phase.rawValue)

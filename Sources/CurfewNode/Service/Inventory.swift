@@ -14,7 +14,7 @@ extension SessionService {
         return view
     }
 
-    /// One page of a user's sessions, newest activity first. The cursor is the last session's activity and id, so a page
+    /// One page of a user's sessions, newest activity first. The cursor is the last session's activity and stamp, so a page
     /// stays where it is while sessions come and go.
     package func sessions(of user: UserID, limit: Int, cursor: String?) async throws(ServiceError) -> SessionPage {
         let after = try cursor.map { text throws(ServiceError) in
@@ -55,6 +55,16 @@ extension SessionService {
         }
     }
 
+    /// The record has what was given at issue; a change since then is in memory, as for validate.
+    private func withCurrentPermissions(_ view: SessionView) -> SessionView {
+        var view = view
+        let change = table.withPartition(view.session.partition) { slot in
+            slot.state.permissionsChange(of: view.user, after: view.stamp)
+        }
+        if let change { view.permissions = change.permissions }
+        return view
+    }
+
     private static let readsPerPipeline = 200
 
     private func views(of sessions: [SessionID]) async throws(RedisError) -> [SessionView?] {
@@ -63,7 +73,9 @@ extension SessionService {
             let chunk = sessions[first..<min(first + Self.readsPerPipeline, sessions.count)]
             let replies = try await redis.pipeline(
                 chunk.map { RedisCommand("HGETALL", [RedisArgument(keys.record($0))]) }, timeout: nil)
-            for (session, reply) in zip(chunk, replies) { views.append(try SessionRecord.view(session, reply)) }
+            for (session, reply) in zip(chunk, replies) {
+                views.append(try SessionRecord.view(session, reply).map(withCurrentPermissions))
+            }
         }
         return views
     }
@@ -77,27 +89,27 @@ extension RevocationState {
     }
 }
 
-/// A place in an inventory: newest activity first, then by id.
+/// A place in an inventory: newest activity first, and of the same second the session that was issued last.
 struct InventoryPlace: Comparable {
     let lastActiveAt: WallTime
-    let session: SessionID
+    /// No two sessions of a user have the same.
+    let stamp: Stamp
 
     init(_ view: SessionView) {
         lastActiveAt = view.lastActiveAt
-        session = view.session
+        stamp = view.stamp
     }
 
     init?(_ text: String) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 2, let seconds = Int64(parts[0]), let session = SessionID(parts[1]) else { return nil }
+        guard parts.count == 2, let seconds = Int64(parts[0]), let stamp = UInt64(parts[1]) else { return nil }
         lastActiveAt = WallTime(seconds: seconds)
-        self.session = session
+        self.stamp = Stamp(stamp)
     }
 
-    var text: String { "\(lastActiveAt.seconds).\(session)" }
+    var text: String { "\(lastActiveAt.seconds).\(stamp.microseconds)" }
 
     static func < (one: InventoryPlace, other: InventoryPlace) -> Bool {
-        one.lastActiveAt == other.lastActiveAt
-            ? one.session.description < other.session.description : one.lastActiveAt > other.lastActiveAt
+        one.lastActiveAt == other.lastActiveAt ? one.stamp > other.stamp : one.lastActiveAt > other.lastActiveAt
     }
 }

@@ -11,9 +11,7 @@ extension SessionService {
         let session = SessionID(
             partition: partition, high: .random(in: .min ... .max), low: .random(in: .min ... .max))
         let settings = configuration.settings(of: request.kind)
-        let draft = claims(
-            request, session, issuedAt: clock.wall(), stamp: Stamp(UInt64(Int64.max)), version: UInt64(Int64.max))
-        _ = try sign(draft)
+        try checkTokenSize(request)
         try await waitUntilWritable(partition)
         let call = driver.calls.issue(
             session, user: request.user, device: request.device,
@@ -27,6 +25,15 @@ extension SessionService {
             session: session, user: request.user, device: request.device, kind: request.kind, token: try sign(claims),
             issuedAt: claims.issuedAt, expiresAt: claims.expiresAt,
             sessionExpiresAt: WallTime(seconds: claims.issuedAt.seconds + settings.lifetime.components.seconds))
+    }
+
+    /// Throws `outOfRange` where this request's token, with the longest numbers it can have, would be too large.
+    func checkTokenSize(_ request: IssueRequest) throws(ServiceError) {
+        let partition = count.partition(ofUser: request.user.text.utf8)
+        let draft = claims(
+            request, SessionID(partition: partition, high: 0, low: 0), issuedAt: clock.wall(),
+            stamp: Stamp(UInt64(Int64.max)), version: UInt64(Int64.max))
+        _ = try sign(draft)
     }
 
     private func claims(

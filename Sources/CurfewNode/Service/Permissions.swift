@@ -3,10 +3,15 @@
 import CurfewCore
 
 extension SessionService {
-    /// Replaces the permissions that the user's tokens carry. Safe to repeat; the last change wins.
+    /// Replaces the permissions that the user's tokens carry. Safe to repeat; the last change wins. Throws
+    /// `outOfRange` where a token with them would be larger than validate takes.
     package func setPermissions(
         of user: UserID, to permissions: Permissions, options: ChangeOptions
     ) async throws(ServiceError) -> ChangeAnswer {
+        // What no token can carry is refused here, not when the next token is issued.
+        var request = IssueRequest(user: user)
+        request.permissions = permissions
+        try checkTokenSize(request)
         let startedAt = clock.boot()
         let partition = count.partition(ofUser: user.text.utf8)
         let outcome = try await change(

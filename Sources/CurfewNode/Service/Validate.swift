@@ -132,7 +132,7 @@ extension SessionService {
         func missing() -> [FenceToken] {
             fences.filter { fence in
                 !table.withPartition(fence.partition) { slot in
-                    slot.feed.hasApplied(fence.position) || slot.feed.confirmedAsOf >= start
+                    slot.feed.reaches(fence.position, since: start)
                 }
             }
         }

@@ -1,6 +1,7 @@
 // Calls to a node over HTTP: JSON out, JSON in, and a node's refusal as one line, `code: detail`.
 
 import AsyncHTTPClient
+import CurfewRedis
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -53,7 +54,7 @@ struct AdminClient {
             return Answer(status: response.status.code, body: Data(buffer.readableBytesView))
         } catch {
             let reason = "\(error)".contains("Connection refused") ? "connection refused" : "\(error)"
-            throw CommandFailure(.unavailable, "no answer from \(base): \(reason)")
+            throw CommandFailure(.unavailable, "no answer from \(RedisAddress.masked(base)): \(reason)")
         }
     }
 

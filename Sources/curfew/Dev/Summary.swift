@@ -1,5 +1,6 @@
 // What `curfew dev` prints once everything is up: where, with which key, and what to try.
 
+import CurfewRedis
 import Foundation
 
 struct Summary {
@@ -10,7 +11,8 @@ struct Summary {
         for node in cluster.nodes.indices {
             table.add("  node\(node + 1)", cluster.publicURL(node), "admin \(cluster.adminURL(node))")
         }
-        table.add("  redis", cluster.redisURL, cluster.redis == nil ? "" : "private, ends with this command")
+        let ownership = cluster.redis == nil ? "" : "private, ends with this command"
+        table.add("  redis", RedisAddress.masked(cluster.redisURL), ownership)
         table.add("  key", cluster.apiKey)
         let curfew = CommandLine.arguments.first ?? "curfew"
         let other = cluster.publicURL(min(1, cluster.nodes.count - 1))

@@ -29,6 +29,7 @@ struct ListenerFlags: ParsableArguments {
     @Option(setting: "listen") var listen: String?
     @Option(setting: "admin-listen") var adminListen: String?
     @Flag(name: .customLong("allow-plaintext"), help: help(of: "allow-plaintext")) var allowPlaintext = false
+    @Option(setting: "max-connections") var maxConnections: String?
 }
 
 struct RedisFlags: ParsableArguments {

@@ -180,6 +180,30 @@ struct PartitionFeedTests {
         #expect(feed.freshAsOf == F.at(2500))
     }
 
+    @Test("reaches an event that it applied, and one that a later term lost, but none that this Redis never had")
+    func reachesFences() {
+        var feed = F.freshFeed
+        _ = feed.handle(.heard(F.event(2)))
+        #expect(feed.reaches(F.position(2), since: F.at(9000)), "applied, whenever it was polled")
+        #expect(!feed.reaches(F.position(2, fork: 1), since: F.at(1000)), "another event of that number")
+        #expect(!feed.reaches(F.position(3), since: F.at(1000)), "ahead of the log")
+
+        _ = feed.handle(.connected(F.otherReign))
+        _ = feed.handle(F.snapshot(at: 3000))
+        _ = feed.handle(F.poll(sentAt: 3100, head: F.origin, reign: F.otherReign))
+        #expect(feed.reaches(F.position(2), since: F.at(3100)), "lost with the term before, and re-asserted")
+        #expect(!feed.reaches(F.position(2), since: F.at(3101)), "no poll was sent since then")
+    }
+
+    @Test("reaches what its history no longer keeps, by a poll that was sent since")
+    func reachesOldEvents() {
+        var feed = F.freshFeed
+        for seq in 2...1200 { _ = feed.handle(.heard(F.event(UInt64(seq)))) }
+        #expect(!feed.reaches(F.position(2), since: F.at(2400)))
+        _ = feed.handle(F.poll(sentAt: 2400, head: F.position(1200)))
+        #expect(feed.reaches(F.position(2), since: F.at(2400)))
+    }
+
     @Test("fences itself while its clock is off")
     func clockSkew() {
         var feed = F.freshFeed

@@ -146,8 +146,10 @@ struct BodyReader {
 }
 
 extension String {
-    /// Short and plain enough to be repeated in an answer; no token is.
-    var isPlainName: Bool { (1...64).contains(utf8.count) && utf8.allSatisfy(\.isTokenCharacter) }
+    /// Short and plain enough to be repeated in an answer: letters only, as names have. No token, key or secret is.
+    var isPlainName: Bool {
+        (1...24).contains(utf8.count) && utf8.allSatisfy { (0x41...0x5A).contains($0 & 0xDF) }
+    }
 }
 
 extension Unicode.Scalar {
