@@ -71,7 +71,8 @@ extension Setting {
             "api-key", .keys, form: "key", default: "none", secret: true,
             "A key for the admin listener with every role; better given as environment, or as --api-keys."
         ) { configuration, text throws(Expectation) in
-            configuration.apiKeys.append(try APIKey(name: APIKey.commandLineName, key: text, roles: Set(APIKey.Role.allCases)))
+            let roles = Set(APIKey.Role.allCases)
+            configuration.apiKeys.append(try APIKey(name: APIKey.commandLineName, key: text, roles: roles))
         },
         .init(
             "api-keys", .keys, form: "file", default: "none",
