@@ -17,7 +17,7 @@ run: build ## Start three nodes and a Redis, play a login and a revoke across th
 
 # The cluster has the machine to itself: its nodes are held to their staleness bound.
 test: build-needs ## Run every test; on real Redis servers and real node processes
-	@.ci/install redis-server=redis-server
+	@.ci/install redis-server=redis-server openssl=openssl
 	@swift test --skip '^ClusterTests'
 	@swift test --skip-build --filter '^ClusterTests'
 

@@ -15,6 +15,7 @@ package struct Node: Sendable {
     private let configuration: NodeConfiguration
     private let logger: Logger
     private let propagation: PropagationService
+    private let redisThread: MultiThreadedEventLoopGroup
     private let service: SessionService
 
     /// Puts the parts together; nothing is connected or listened to yet. Throws the one line that a wrong setting gets.
@@ -22,7 +23,6 @@ package struct Node: Sendable {
         let nodeID = NodeID(random: .random(in: .min ... .max))
         var logger = logger
         logger[metadataKey: "node"] = "\(nodeID)"
-        let group = MultiThreadedEventLoopGroup.singleton
         let clock = NodeClock()
         let count: PartitionCount
         let keyRing: KeyRing
@@ -35,6 +35,9 @@ package struct Node: Sendable {
         } catch {
             throw .setting(error)
         }
+        // A thread of its own for Redis: a flood of HTTP connections must not make a node miss its heartbeats and polls.
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        redisThread = group
         let table = PartitionTable(count: count, bounds: FeedBounds(staleness: configuration.stalenessBound))
         let checks = StartChecks(partitionCount: configuration.partitions)
         let driver = FeedDriver(
@@ -82,6 +85,7 @@ package struct Node: Sendable {
         group.maximumGracefulShutdownDuration = .seconds(4)
         let result = await Result.of { try await ServiceGroup(configuration: group).run() }
         try await threads?.shutdownGracefully()
+        try await redisThread.shutdownGracefully()
         try result.get()
         logger.info("stopped")
     }

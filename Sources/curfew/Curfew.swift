@@ -53,6 +53,19 @@ enum Main {
         }
     }
 
+    /// Without long quoted arguments: a stray one may be a key, a token or a secret. Names of options stay.
+    static func masked(_ message: String) -> String {
+        var parts = message.split(separator: "'", omittingEmptySubsequences: false).map(String.init)
+        for index in stride(from: 1, to: parts.count - 1, by: 2) {
+            let quoted = parts[index]
+            let name = quoted.hasPrefix("-") ? quoted.prefix { $0 != "=" } : ""
+            if quoted.utf8.count > 24, name.count != quoted.count {
+                parts[index] = name.isEmpty ? "…" : "\(name)=…"
+            }
+        }
+        return parts.joined(separator: "'")
+    }
+
     /// What ArgumentParser has to say: help, or what was wrong with the arguments. Anything else is a fault of ours.
     private static func reportOther(_ error: any Error) -> Int32 {
         switch CurfewCommand.exitCode(for: error) {
@@ -60,7 +73,7 @@ enum Main {
             Terminal.say(CurfewCommand.fullMessage(for: error))
             return ExitStatus.done.rawValue
         case .validationFailure:
-            Terminal.complain(CurfewCommand.message(for: error) + " (--help shows what there is)")
+            Terminal.complain(masked(CurfewCommand.message(for: error)) + " (--help shows what there is)")
             return ExitStatus.usage.rawValue
         default:
             Terminal.complain("\(error)")

@@ -36,7 +36,8 @@ struct SettingsFile: FileConfigSnapshot {
         let known = Setting.all.map(\.name)
         for name in object.keys.sorted() where !known.contains(name) {
             throw SettingError(
-                setting: "config", value: "\"\(name.prefix(64))\"",
+                // A secret can stand where a name should.
+                setting: "config", value: name.utf8.count <= 24 ? "\"\(name)\"" : "a name of \(name.utf8.count) bytes",
                 expected: "names of options of \"curfew serve --help\""
                     + ConfigurationSources.hint(name, among: known))
         }
