@@ -16,14 +16,6 @@ package enum RedisError: Error, Sendable, Equatable {
     /// The connection ended before the answer; the outcome is unknown.
     case closed(operation: String, reason: String)
 
-    /// Whether a write may have happened although the call failed. A retry must then be idempotent.
-    package var isOutcomeUnknown: Bool {
-        switch self {
-        case .timeout, .closed, .unexpectedReply: true
-        case .unavailable, .overloaded, .server: false
-        }
-    }
-
     /// Longest text taken over from Redis, in characters.
     static let maximumMessageLength = 200
 

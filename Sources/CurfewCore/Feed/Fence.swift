@@ -56,9 +56,6 @@ public struct Fence: Hashable, Sendable {
         self.givesUpAt = givesUpAt
     }
 
-    /// The next moment at which a `tick` can change something.
-    public var nextTick: BootTime { min(fencedAt, givesUpAt ?? fencedAt) }
-
     public mutating func handle(_ event: FenceEvent) {
         guard outcome == nil else { return }
         switch event {

@@ -82,8 +82,6 @@ public struct Event: Hashable, Sendable {
 
     /// The most bytes an event can have: 256 session ids or 256 permissions of 128 bytes, with room to spare.
     public static let maximumBytes = 48 * 1024
-    /// The most sessions that one event ends; scripts write several events for more.
-    public static let maximumSessions = 256
 }
 
 extension Event {

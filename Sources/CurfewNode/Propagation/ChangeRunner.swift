@@ -35,7 +35,6 @@ extension SessionService {
         let repliedAt = clock.boot()
         let reply = try await reach { () async throws(RedisError) in try ChangeReply(sent.reply, operation: operation) }
         for event in reply.events { driver.hear(event, in: partition) }
-        table.withPartition(partition) { $0.feed.see(reply.stamp) }
         async let forgotten: Void = forget(reply.ended)
         var outcome = PartitionOutcome(
             token: FenceToken(partition: partition, position: reply.head), revoked: reply.revoked, stamp: reply.stamp,

@@ -19,7 +19,6 @@ package struct RedisInfo: Sendable, Equatable {
     package var version: String? { fields["redis_version"] }
     package var maxmemoryPolicy: String? { fields["maxmemory_policy"] }
     package var connectedReplicas: Int { fields["connected_slaves"].flatMap { Int($0) } ?? 0 }
-    package var minimumGoodReplicas: Int? { fields["min_slaves_good_slaves"].flatMap { Int($0) } }
 
     /// The reign, where `runID` is known (INFO replication alone does not repeat it).
     package func sighting(runID known: String? = nil) -> ReignTracker.Sighting? {
