@@ -23,7 +23,6 @@ package struct Node: Sendable {
         let nodeID = NodeID(random: .random(in: .min ... .max))
         var logger = logger
         logger[metadataKey: "node"] = "\(nodeID)"
-        let clock = NodeClock()
         let count: PartitionCount
         let keyRing: KeyRing
         let address: RedisAddress
@@ -38,32 +37,14 @@ package struct Node: Sendable {
         // A thread of its own for Redis: a flood of HTTP connections must not make a node miss its heartbeats and polls.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         redisThread = group
-        let table = PartitionTable(count: count, bounds: FeedBounds(staleness: configuration.stalenessBound))
-        let checks = StartChecks(partitionCount: configuration.partitions)
-        let driver = FeedDriver(
-            table: table, count: count, calls: configuration.scriptCalls(nodeID), configuration: configuration,
-            redisAddress: address.description, fences: FenceRegistry(eventLoop: group.next(), clock: clock),
-            checks: checks, clock: clock, logger: logger)
         let limits = configuration.redisLimits
-        let client = RedisClient(
-            address: address, eventLoopGroup: group, limits: limits, logger: logger,
-            onConnect: { try await driver.connected($0) }, onDisconnect: { driver.disconnected() })
-        driver.attach(client)
-        let durable = DurableLines(
-            clients: (0..<DurableLines.count).map { _ in
-                RedisClient(
-                    address: address, eventLoopGroup: group, limits: limits, logger: logger,
-                    onConnect: { try await driver.verifyDurable($0) })
-            })
-        let listener = EventListener(driver: driver)
-        let subscriber = RedisSubscriber(
-            address: address, eventLoopGroup: group, channels: listener.channels, limits: limits, logger: logger,
-            onMessage: { listener.heard(on: $0, $1) }, onSubscribed: { listener.subscribed() })
-        propagation = PropagationService(
-            driver: driver, client: client, durable: durable, subscriber: subscriber, checks: checks)
-        service = SessionService(
-            keyRing: keyRing, table: table, clock: clock, configuration: configuration, count: count, driver: driver,
-            durable: durable, logger: logger)
+        let transport = Connector(address: address, eventLoop: group.next(), limits: limits)
+        let parts = NodeParts(
+            configuration: configuration, nodeID: nodeID, count: count, keyRing: keyRing,
+            surroundings: transport.surroundings, clock: NodeClock(), logger: logger)
+        parts.driver.follow(Primary(number: 0, transport: transport, limits: limits, driver: parts.driver))
+        propagation = PropagationService(driver: parts.driver, checks: parts.driver.checks)
+        service = parts.service
         self.configuration = configuration
         self.logger = logger
     }
@@ -116,14 +97,14 @@ private struct AfterFirstContact: Service {
 }
 
 extension NodeConfiguration {
-    func partitionCount() throws(SettingError) -> PartitionCount {
+    package func partitionCount() throws(SettingError) -> PartitionCount {
         guard let count = PartitionCount(partitions) else {
             throw SettingError(setting: "partitions", value: "\(partitions)", expected: "1 to 1024")
         }
         return count
     }
 
-    func keyRing() throws(SettingError) -> KeyRing {
+    package func keyRing() throws(SettingError) -> KeyRing {
         do {
             let key = try SigningKey.derived(fromSecret: Array(signingSecret.utf8))
             guard let ring = KeyRing(signing: key, issuer: issuer, audience: audience) else {
@@ -147,10 +128,10 @@ extension NodeConfiguration {
         }
     }
 
-    func scriptCalls(_ nodeID: NodeID) -> ScriptCalls {
+    func scriptCalls(_ nodeID: NodeID, random: @escaping @Sendable () -> UInt64) -> ScriptCalls {
         ScriptCalls(
             keys: StoreKeys(namespace: namespace), nodeID: nodeID, servesStale: onStale != .refuse,
-            logWindow: logWindow, longestTokenLifetime: longestTokenLifetimeSeconds)
+            logWindow: logWindow, longestTokenLifetime: longestTokenLifetimeSeconds, random: random)
     }
 
     /// Rounded up, of all kinds.
@@ -161,7 +142,7 @@ extension NodeConfiguration {
         }.max() ?? 0
     }
 
-    var redisLimits: RedisLimits {
+    package var redisLimits: RedisLimits {
         var limits = RedisLimits()
         limits.commandTimeout = redisTimeout
         limits.connectTimeout = min(redisTimeout, .seconds(1))

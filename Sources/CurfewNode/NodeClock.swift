@@ -1,28 +1,24 @@
-// The two clocks of a node. Freshness is measured on Swift's `ContinuousClock`, CLOCK_BOOTTIME on Linux, which also counts
-// a suspended machine's sleep; expiry on the wall clock. Neither is compared with another machine's, but for the skew bound.
+// The two clocks of a node. Freshness is measured on CLOCK_BOOTTIME, which also counts a suspended machine's sleep; expiry on
+// the wall clock. Neither is compared with another machine's, but for the skew bound.
 
 import CurfewCore
+import CurfewRedis
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
+/// Read for every token: the machine's clocks are asked directly, without a detour through `Surroundings`.
 package struct NodeClock: Sendable {
-    /// What `boot()` counts from: the same moment for the whole process, and no moment of any other.
-    private static let origin = ContinuousClock.now
+    private let surroundings: (any Surroundings)?
 
-    package init() {}
+    /// `nil`: the machine's own clocks.
+    package init(_ surroundings: (any Surroundings)? = nil) { self.surroundings = surroundings }
 
-    /// Nanoseconds since this process first asked, plus one hour, so that nothing that can happen lies before zero.
+    /// Later than zero by an hour at least; never goes back.
     package func boot() -> BootTime {
-        let (seconds, attoseconds) = (ContinuousClock.now - Self.origin).components
-        return BootTime(nanoseconds: (seconds + 3600) * 1_000_000_000 + attoseconds / 1_000_000_000)
+        let uptime = surroundings?.uptime ?? SystemSurroundings.uptime
+        return BootTime(nanoseconds: uptime.wholeNanoseconds)
     }
 
     /// UNIX seconds.
-    package func wall() -> WallTime { WallTime(seconds: Int64(time(nil))) }
+    package func wall() -> WallTime {
+        WallTime(seconds: surroundings?.wallSeconds ?? SystemSurroundings.wallSeconds)
+    }
 }

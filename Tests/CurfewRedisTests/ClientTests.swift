@@ -205,8 +205,7 @@ import Testing
     func stop() async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(
-            address: try RedisAddress(url: server.url), eventLoopGroup: group, limits: testLimits(),
-            logger: quietLogger())
+            transport: try testTransport(server.url), limits: testLimits(), logger: quietLogger())
         let running = Task { await client.run() }
         try await client.waitUntilConnected(timeout: .seconds(20))
         async let waiting = failure { () throws(RedisError) in

@@ -22,16 +22,22 @@ func testLimits(commandTimeout: Duration = .seconds(5)) -> RedisLimits {
 
 func quietLogger() -> Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
 
+func testTransport(_ url: String, authorities: String? = nil, limits: RedisLimits = testLimits()) throws -> Connector {
+    Connector(
+        address: try RedisAddress(url: url, certificateAuthorities: authorities), eventLoop: group.next(),
+        limits: limits
+    )
+}
+
 /// Runs a client until `body` is through, then cancels it and waits for its end.
 func withClient<Result: Sendable>(
     _ url: String, authorities: String? = nil, limits: RedisLimits = testLimits(), logger: Logger = quietLogger(),
-    isConnected: Bool = true, onConnect: @escaping @Sendable (RedisConnection) async throws -> Void = { _ in },
+    isConnected: Bool = true, onConnect: @escaping @Sendable (any RedisLink) async throws -> Void = { _ in },
     onDisconnect: @escaping @Sendable () -> Void = {}, _ body: (RedisClient) async throws -> Result
 ) async throws -> Result {
     let client = RedisClient(
-        address: try RedisAddress(url: url, certificateAuthorities: authorities), eventLoopGroup: group, limits: limits,
-        logger: logger, onConnect: onConnect, onDisconnect: onDisconnect)
-    let running = Task { await client.run() }
+        transport: try testTransport(url, authorities: authorities, limits: limits), limits: limits, logger: logger)
+    let running = Task { await client.run(onConnect: onConnect, onDisconnect: onDisconnect) }
     let result: Swift.Result<Result, any Error>
     do {
         if isConnected { try await client.waitUntilConnected(timeout: .seconds(20)) }
@@ -68,11 +74,11 @@ func withSubscriber(
 ) async throws {
     let heard = Heard()
     let subscriber = RedisSubscriber(
-        address: try RedisAddress(url: url), eventLoopGroup: group, channels: channels, limits: limits,
-        logger: quietLogger(),
+        transport: try testTransport(url, limits: limits), channels: channels, limits: limits, logger: quietLogger())
+    let callbacks = SubscriberCallbacks(
         onMessage: { heard.add(.message($0, String(decoding: $1, as: UTF8.self))) },
         onSubscribed: { heard.add(.subscribed) }, onLost: { heard.add(.lost) })
-    let running = Task { await subscriber.run() }
+    let running = Task { await subscriber.run(callbacks) }
     let result: Result<Void, any Error>
     do {
         result = .success(try await body(heard))

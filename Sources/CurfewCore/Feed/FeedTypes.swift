@@ -89,11 +89,24 @@ public struct ChainLink: Hashable, Sendable {
     }
 }
 
+/// One connection to one primary: every answer that came over it counts as long as the feed stands on it.
+public struct ConnectionID: Hashable, Sendable {
+    /// Which primary, by this node's own count.
+    public let primary: Int
+    /// Which connection to it; counts up.
+    public let generation: UInt64
+
+    public init(primary: Int, generation: UInt64) {
+        self.primary = primary
+        self.generation = generation
+    }
+}
+
 /// What happens to a partition's feed.
 public enum FeedEvent: Hashable, Sendable {
     /// A connection to a primary stands, and this is whose reign it is.
     case connected(Reign)
-    /// The connection is gone.
+    /// The connection is gone, or the partition has moved to another primary.
     case disconnected
     /// An event came over pub/sub, or as the reply to a write of this node's own.
     case heard(Event)

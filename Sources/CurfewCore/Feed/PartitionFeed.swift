@@ -34,6 +34,8 @@ public struct PartitionFeed: Sendable {
     /// Redis' clock and this node's differ by more than the skew bound: nothing is fresh.
     public var isClockSkewed = false
 
+    /// The connection that the feed stands on, or stood on last.
+    public private(set) var connection: ConnectionID?
     var reign: Reign?
     var history: TagHistory?
     /// The poll whose head is being caught up with.
@@ -83,7 +85,22 @@ public struct PartitionFeed: Sendable {
     /// Raises the longest token lifetime, in seconds.
     public mutating func see(tokenLifetime seconds: Int64) { longestTokenLifetime = max(longestTokenLifetime, seconds) }
 
-    public mutating func handle(_ event: FeedEvent) -> FeedAction {
+    /// What to do about an event that came over this connection.
+    ///
+    /// 1. A round is sent to primary A. 2. The connection ends, the feed reconciles with B. 3. A's answer is read. It speaks of
+    /// another log, maybe of another reign: whatever comes over a connection that the feed no longer stands on changes
+    /// nothing. Only `heard` needs none: its content is good wherever it comes from, its place is looked up.
+    public mutating func handle(_ event: FeedEvent, from connection: ConnectionID? = nil) -> FeedAction {
+        switch event {
+        case .connected: self.connection = connection
+        case .heard: break
+        case .disconnected, .snapshotLoaded, .reasserted, .eventsReasserted, .polled, .logRead:
+            guard connection == self.connection else { return .none }
+        }
+        return step(event)
+    }
+
+    private mutating func step(_ event: FeedEvent) -> FeedAction {
         switch event {
         case .connected(let reign): connected(reign)
         case .disconnected: disconnected()

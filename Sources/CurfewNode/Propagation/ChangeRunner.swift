@@ -25,17 +25,17 @@ extension SessionService {
         if options.waitsForCluster, driver.fences.count >= FenceRegistry.maximumWaiting {
             throw .overloaded(detail: "too many changes wait for the cluster")
         }
-        try await waitUntilWritable(partition)
+        let link = try await writableLink(of: partition)
         let call = call(driver.known(partition))
         let sentAt = clock.boot()
         let sent = try await reach { () async throws(RedisError) in
             options.waitsForReplica
-                ? try await runDurably(call, options, partition) : try await run(call, options, partition)
+                ? try await runDurably(call, options, partition) : try await run(call, options, partition, on: link)
         }
         let repliedAt = clock.boot()
         let reply = try await reach { () async throws(RedisError) in try ChangeReply(sent.reply, operation: operation) }
         for event in reply.events { driver.hear(event, in: partition) }
-        async let forgotten: Void = forget(reply.ended)
+        async let forgotten: Void = forget(reply.ended, in: partition)
         var outcome = PartitionOutcome(
             token: FenceToken(partition: partition, position: reply.head), revoked: reply.revoked, stamp: reply.stamp,
             propagation: .published, waitedFor: [driver.calls.nodeID], acknowledged: [driver.calls.nodeID],
@@ -69,7 +69,8 @@ extension SessionService {
             // members are whoever polled since. So membership counts only in the incarnation that was watched.
             // A membership that lacks this very node, which polls, is none.
             let isWatchedChain =
-                sent.isReignFollowed && slot.feed.term?.incarnation == reply.incarnation
+                sent.isReignFollowed && sent.connection.map { $0 == slot.feed.connection } ?? true
+                && slot.feed.term?.incarnation == reply.incarnation
                 && reply.members[driver.calls.nodeID] != nil
             return Fence(
                 position: position,
@@ -82,32 +83,36 @@ extension SessionService {
 
     /// Deletes the records of ended sessions. Not part of the change: nothing reads a record of a session that the
     /// revocation list or a cutoff ends, and what is left behind goes with its own time to live.
-    private func forget(_ ended: [SessionID]) async {
+    private func forget(_ ended: [SessionID], in partition: Partition) async {
         guard !ended.isEmpty else { return }
         let commands = stride(from: 0, to: ended.count, by: 500).map { first in
             RedisCommand(
                 "UNLINK", ended[first..<min(first + 500, ended.count)].map { RedisArgument(keys.record($0)) })
         }
-        _ = try? await redis.pipeline(commands, timeout: nil)
+        _ = try? await client(of: partition).pipeline(commands, timeout: nil)
     }
 
     /// One reply, and what is known of the Redis that gave it.
     private struct SentChange: Sendable {
         let reply: RedisValue
         var replicas: Int?
+        /// The connection of the feed that it came over; `nil` for one beside it, to the same process.
+        var connection: ConnectionID?
         /// It came in the reign whose members the feed has watched.
         var isReignFollowed = false
     }
 
     private func run(
-        _ call: RedisScriptCall, _ options: ChangeOptions, _ partition: Partition
+        _ call: RedisScriptCall, _ options: ChangeOptions, _ partition: Partition, on link: any RedisLink
     ) async throws(RedisError) -> SentChange {
-        guard options.waitsForCluster else { return SentChange(reply: try await redis.run(call)) }
-        let replies = try await redis.evaluateAll([call], then: [FeedDriver.askReign])
+        guard options.waitsForCluster else { return SentChange(reply: try await link.run(call)) }
+        let replies = try await link.evaluateAll([call], then: [Primary.askReign])
         guard replies.count == 2 else { throw .unexpectedReply(operation: "change", expected: "two replies") }
+        let primary = driver.primary(of: partition)
+        let connection = primary?.id(of: link)
         return SentChange(
-            reply: try replies[0].checked(for: "change"),
-            isReignFollowed: driver.isSameReign(replies[1...], in: partition))
+            reply: try replies[0].checked(for: "change"), connection: connection,
+            isReignFollowed: primary?.isSameReign(replies[1...], over: connection, in: partition) ?? false)
     }
 
     /// WAIT counts the writes of its own connection only, so it follows the script on it with nothing between.
@@ -117,17 +122,20 @@ extension SessionService {
     ) async throws(RedisError) -> SentChange {
         let limit = configuration.redisTimeout.wholeMilliseconds / 2
         let milliseconds = max(1, min(options.timeoutMilliseconds ?? limit, limit))
-        return try await durable.run(deadline: configuration.redisTimeout) { client throws(RedisError) in
+        guard let primary = driver.primary(of: partition) else {
+            throw .unavailable(operation: "change", reason: "no primary is known")
+        }
+        return try await primary.durable.run(deadline: configuration.redisTimeout) { client throws(RedisError) in
             let replies = try await client.evaluateAll(
                 [call],
                 then: [
                     RedisCommand("WAIT", ["1", RedisArgument(milliseconds)]), RedisCommand("INFO", ["server"]),
-                    FeedDriver.askReign,
+                    Primary.askReign,
                 ], timeout: configuration.redisTimeout)
             guard replies.count == 4 else { throw .unexpectedReply(operation: "WAIT", expected: "four replies") }
             return SentChange(
                 reply: try replies[0].checked(for: "change"), replicas: Int(try replies[1].integer(for: "WAIT")),
-                isReignFollowed: driver.isSameReign(replies[2...], in: partition))
+                isReignFollowed: primary.isSameReign(replies[2...], over: nil, in: partition))
         }
     }
 }

@@ -12,21 +12,25 @@ package final class DurableLines: Sendable {
     package let clients: [RedisClient]
     private let busy = Mutex(Set<Int>())
 
-    package init(clients: [RedisClient]) { self.clients = clients }
+    private let surroundings: any Surroundings
+
+    package init(clients: [RedisClient], surroundings: any Surroundings) {
+        self.clients = clients
+        self.surroundings = surroundings
+    }
 
     /// Runs `body` with a client of its own.
     func run<Answer>(
         deadline: Duration, _ body: (RedisClient) async throws(RedisError) -> Answer
     ) async throws(RedisError) -> Answer {
-        let end = ContinuousClock.now + deadline
-        while true {
-            if let index = take() {
-                defer { busy.withLock { _ = $0.remove(index) } }
-                return try await body(clients[index])
-            }
-            do { try await Task.sleep(for: .milliseconds(2)) } catch { throw .overloaded(operation: "WAIT") }
-            guard ContinuousClock.now < end else { throw .overloaded(operation: "WAIT") }
+        var taken: Int?
+        let isFree = await surroundings.wait(upTo: deadline, every: .milliseconds(2)) {
+            taken = take()
+            return taken != nil
         }
+        guard isFree, let index = taken else { throw .overloaded(operation: "WAIT") }
+        defer { busy.withLock { _ = $0.remove(index) } }
+        return try await body(clients[index])
     }
 
     private func take() -> Int? {

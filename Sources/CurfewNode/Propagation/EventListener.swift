@@ -12,12 +12,14 @@ final class EventListener: Sendable {
         case acknowledgements
     }
     private let driver: FeedDriver
+    private let partitions: [Partition]
     private let sources: [String: Source]
 
-    init(driver: FeedDriver) {
+    init(driver: FeedDriver, partitions: [Partition]) {
         self.driver = driver
+        self.partitions = partitions
         var sources: [String: Source] = [:]
-        for partition in driver.partitions {
+        for partition in partitions {
             sources[driver.calls.keys.events(partition)] = .events(partition)
             sources[driver.calls.keys.acknowledgements(partition, to: driver.calls.nodeID)] = .acknowledgements
         }
@@ -46,6 +48,6 @@ final class EventListener: Sendable {
 
     /// Whatever was published before the subscription stood is in the log.
     func subscribed() {
-        for partition in driver.partitions { driver.requestPoll(partition) }
+        for partition in partitions { driver.requestPoll(partition) }
     }
 }

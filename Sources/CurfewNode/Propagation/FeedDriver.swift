@@ -1,14 +1,12 @@
-// Drives the feeds of all partitions: it does their I/O and nothing else. What it hears it applies at once under the
-// partition's lock; what the feed asks for is done after the lock is gone.
+// The feeds of all partitions of a node, and which primary each of them is followed at. What is heard is applied at once under
+// the partition's lock; what a feed asks for is done by its primary, after the lock is gone.
 //
-// - FeedDriver+Connection.swift: what happens first on every connection (term, checks, reconcile)
-// - FeedDriver+Round.swift: the poll rounds        - FeedDriver+Actions.swift: snapshot, log, re-assertion
-// - Housekeeping.swift: what is forgotten when its time is over
+// - Primary.swift and its extensions: connection, poll rounds, snapshots, re-assertion; all I/O is there
+// - EventListener.swift: pub/sub        - Housekeeping.swift: what is forgotten when its time is over
 
 import CurfewCore
 import CurfewRedis
 import Logging
-import NIOCore
 import Synchronization
 
 package final class FeedDriver: Sendable {
@@ -16,59 +14,78 @@ package final class FeedDriver: Sendable {
     let partitions: [Partition]
     let calls: ScriptCalls
     let clock: NodeClock
+    let surroundings: any Surroundings
     let bounds: FeedBounds
     let pollInterval: Duration
     let redisTimeout: Duration
     let fences: FenceRegistry
     let checks: StartChecks
-    /// The Redis of this node, the password masked.
-    package let redisAddress: String
     let logger: Logger
-
-    struct ConnectionState: Sendable {
-        var tracker = ReignTracker()
-        /// The connection whose first questions were answered, and its process.
-        var generation: UInt64?
-        var runID: String?
-        var info: RedisInfo?
-        var warnings: [String] = []
-    }
-    let connection = Mutex(ConnectionState())
-    private let client = Mutex<RedisClient?>(nil)
-    let wanted = Mutex<Wanted>(Wanted())
-    let wakeups: AsyncStream<Void>
-    let wake: AsyncStream<Void>.Continuation
-
-    /// Work that was asked for from an event loop; bounded by the number of partitions.
-    struct Wanted: Sendable {
-        var polls: Set<Partition> = []
-        var snapshots: Set<Partition> = []
-    }
+    /// By partition; `nil` while nobody is known to have it.
+    private let primaries: Mutex<[Primary?]>
 
     package init(
-        table: PartitionTable, count: PartitionCount, calls: ScriptCalls, configuration: NodeConfiguration,
-        redisAddress: String, fences: FenceRegistry, checks: StartChecks, clock: NodeClock, logger: Logger
+        table: PartitionTable, calls: ScriptCalls, configuration: NodeConfiguration, checks: StartChecks,
+        surroundings: any Surroundings, clock: NodeClock, logger: Logger
     ) {
         self.table = table
-        partitions = count.all
+        partitions = table.count.all
         self.calls = calls
         self.clock = clock
+        self.surroundings = surroundings
         bounds = FeedBounds(staleness: configuration.stalenessBound)
         pollInterval = configuration.pollInterval
         redisTimeout = configuration.redisTimeout
-        self.fences = fences
+        fences = FenceRegistry(surroundings: surroundings, clock: clock)
         self.checks = checks
-        self.redisAddress = redisAddress
         self.logger = logger
-        (wakeups, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        primaries = Mutex(Array(repeating: nil, count: partitions.count))
     }
 
-    /// The client whose hooks lead here; set once, before it runs.
-    package func attach(_ client: RedisClient) { self.client.withLock { $0 = client } }
+    /// Who has this partition now.
+    package func primary(of partition: Partition) -> Primary? {
+        primaries.withLock { $0[Int(partition.index)] }
+    }
 
-    package var redis: RedisClient {
-        guard let client = client.withLock({ $0 }) else { preconditionFailure("the driver's client is attached first") }
-        return client
+    /// All that have a partition, each once.
+    package var allPrimaries: [Primary] {
+        primaries.withLock { primaries in
+            var seen: Set<Int> = []
+            return primaries.compactMap(\.self).filter { seen.insert($0.number).inserted }
+        }
+    }
+
+    /// Moves a partition. It is stale until it was reconciled there: another primary is another term.
+    package func assign(_ partition: Partition, to primary: Primary?) {
+        let isMoved = primaries.withLock { primaries in
+            defer { primaries[Int(partition.index)] = primary }
+            return primaries[Int(partition.index)] !== primary
+        }
+        guard isMoved else { return }
+        leaveConnection(partition)
+        primary?.request(.poll, for: partition)
+    }
+
+    /// One primary has every partition: a single Redis, or the one that Sentinel names.
+    package func follow(_ primary: Primary) {
+        for partition in partitions { assign(partition, to: primary) }
+    }
+
+    /// The connection that this partition's feed stands on, reconciled: the only one that a change may be sent on. In a new
+    /// term nothing is written before everything that this node knew was re-asserted.
+    func link(of partition: Partition, for operation: String) throws(RedisError) -> any RedisLink {
+        guard let primary = primary(of: partition) else {
+            throw .unavailable(operation: operation, reason: "no primary is known to have partition \(partition.index)")
+        }
+        guard let link = primary.client.connection else {
+            throw .unavailable(operation: operation, reason: primary.client.reason)
+        }
+        let id = primary.id(of: link)
+        let isFollowed = table.withPartition(partition) { $0.feed.phase == .following && $0.feed.connection == id }
+        guard isFollowed else {
+            throw .unavailable(operation: operation, reason: "partition \(partition.index) is still reconciling")
+        }
+        return link
     }
 
     /// What a script call must bring.
@@ -89,9 +106,8 @@ package final class FeedDriver: Sendable {
             return slot.feed.handle(.heard(event))
         }
         acknowledge(event, in: partition)
-        if action == .loadSnapshot { fences.tell(.watchLost, to: partition) }
-        advanced(partition)
-        request(action, for: partition)
+        noted(action, in: partition)
+        primary(of: partition)?.request(action, for: partition)
     }
 
     /// The content of an event is a join: applied whatever its place in the log.
@@ -102,8 +118,8 @@ package final class FeedDriver: Sendable {
 
     /// Tells the node that waits for it. Only after the content is in force here.
     func acknowledge(_ event: Event, in partition: Partition) {
-        guard let asker = event.asker, asker != calls.nodeID else { return }
-        redis.publish(
+        guard let asker = event.asker, asker != calls.nodeID, let primary = primary(of: partition) else { return }
+        primary.client.publish(
             channel: calls.keys.acknowledgements(partition, to: asker),
             message: Array(
                 Acknowledgement(
@@ -111,12 +127,26 @@ package final class FeedDriver: Sendable {
                 ).text.utf8))
     }
 
-    func handle(_ event: FeedEvent, in partition: Partition) -> FeedAction {
-        let action = table.withPartition(partition) { $0.feed.handle(event) }
+    /// What came over a connection, told to the feed.
+    func handle(_ event: FeedEvent, from connection: ConnectionID, in partition: Partition) -> FeedAction {
+        let action = table.withPartition(partition) { $0.feed.handle(event, from: connection) }
+        noted(action, in: partition)
+        return action
+    }
+
+    /// The connection of this partition's feed ended, or another primary has the partition.
+    func leaveConnection(_ partition: Partition, only connection: ConnectionID? = nil) {
+        table.withPartition(partition) { slot in
+            guard let current = slot.feed.connection, connection == nil || connection == current else { return }
+            _ = slot.feed.handle(.disconnected, from: current)
+        }
+        fences.tell(.watchLost, to: partition)
+    }
+
+    private func noted(_ action: FeedAction, in partition: Partition) {
         // The membership that a fence relies on was watched on the chain and connection that just ended.
         if action == .loadSnapshot { fences.tell(.watchLost, to: partition) }
         advanced(partition)
-        return action
     }
 
     /// Looks whether the chain now has what a fence waits for.
@@ -126,20 +156,8 @@ package final class FeedDriver: Sendable {
         fences.chainAdvanced(in: partition) { feed.hasApplied($0) }
     }
 
-    /// Hands work to the loop, from anywhere.
-    func request(_ action: FeedAction, for partition: Partition) {
-        switch action {
-        case .none: return
-        case .poll: wanted.withLock { _ = $0.polls.insert(partition) }
-        case .loadSnapshot: wanted.withLock { _ = $0.snapshots.insert(partition) }
-        case .reassert, .readLog, .reassertEvents:
-            preconditionFailure("hearing an event asks for a poll or a snapshot, nothing else")
-        }
-        wake.yield()
-    }
-
     /// Asks for a poll of this partition now.
-    package func requestPoll(_ partition: Partition) { request(.poll, for: partition) }
+    package func requestPoll(_ partition: Partition) { primary(of: partition)?.request(.poll, for: partition) }
 }
 
 /// What a node tells the asker of an event: the fence token and its own id, separated by a tab.

@@ -4,7 +4,7 @@
 // Under the lock only values change; continuations are resumed after it.
 
 import CurfewCore
-import NIOCore
+import CurfewRedis
 import Synchronization
 
 /// Fences by partition. Safe from any thread.
@@ -28,11 +28,11 @@ package final class FenceRegistry: Sendable {
     /// Fences that wait at once. A change that would be one more is refused before it is made.
     package static let maximumWaiting = 10_000
     private let state = Mutex(State())
-    private let eventLoop: any EventLoop
+    private let surroundings: any Surroundings
     private let clock: NodeClock
 
-    package init(eventLoop: any EventLoop, clock: NodeClock) {
-        self.eventLoop = eventLoop
+    package init(surroundings: any Surroundings, clock: NodeClock) {
+        self.surroundings = surroundings
         self.clock = clock
     }
 
@@ -112,7 +112,7 @@ package final class FenceRegistry: Sendable {
 
     private func scheduleTick(_ moment: BootTime, in partition: Partition) {
         let delay = max(.zero, moment - clock.boot()) + .milliseconds(1)
-        eventLoop.scheduleTask(in: TimeAmount(delay)) { [self] in tell(.tick(clock.boot()), to: partition) }
+        surroundings.schedule(in: delay) { [self] in tell(.tick(clock.boot()), to: partition) }
     }
 }
 

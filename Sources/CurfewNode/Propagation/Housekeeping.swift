@@ -14,14 +14,15 @@ extension FeedDriver {
 
     /// Sweeps until cancelled: every partition in memory each second, in Redis a sixteenth of them each second.
     package func keepHouse() async {
-        var turn = Int.random(in: 0..<partitions.count)
+        var chance = Chance(surroundings)
+        var turn = Int.random(in: partitions.indices, using: &chance)
         while !Task.isCancelled {
-            try? await Task.sleep(for: Self.sweepInterval)
+            try? await surroundings.sleep(for: Self.sweepInterval)
             let (wall, now) = (clock.wall(), clock.boot())
             for partition in partitions {
                 table.withPartition(partition) { slot in forget(&slot, wall: wall, now: now) }
             }
-            await rememberPartitionCount()
+            for primary in allPrimaries { await primary.rememberPartitionCount() }
             for _ in 0..<max(1, partitions.count / Self.sweepRoundSeconds) {
                 turn = (turn + 1) % partitions.count
                 await sweep(partitions[turn], wall: wall)
@@ -47,26 +48,13 @@ extension FeedDriver {
         }
         guard let idle else { return }
         let call = calls.sweep(
-            partition, wall: wall, batch: Self.sweepBatchEntries, idle: idle.map { ($0.key, $0.value.text) },
+            partition, wall: wall, batch: Self.sweepBatchEntries,
+            idle: idle.sorted { $0.key.text < $1.key.text }.map { ($0.key, $0.value.text) },
             known(partition))
         do {
-            _ = try await redis.run(call)
+            _ = try await link(of: partition, for: "sweep").run(call)
         } catch {
             logger.debug("sweep failed", metadata: ["error": "\(error)"])
         }
-    }
-
-    /// Redis may have lost this with everything else; a node of another count must still not start.
-    private func rememberPartitionCount() async {
-        _ = try? await redis.send(
-            RedisCommand(
-                "SET", [RedisArgument(calls.keys.partitionCount), RedisArgument(checks.partitionCount), "NX"]))
-    }
-
-    /// Leaves the membership in good order. The node has stopped serving before it calls this.
-    package func leave() async {
-        let node = RedisArgument(calls.nodeID.text)
-        let commands = partitions.map { RedisCommand("HDEL", [RedisArgument(calls.keys.nodes($0)), node]) }
-        _ = try? await redis.pipeline(commands, timeout: .seconds(1))
     }
 }

@@ -6,27 +6,16 @@ import ServiceLifecycle
 
 struct PropagationService: Service {
     let driver: FeedDriver
-    let client: RedisClient
-    let durable: DurableLines
-    let subscriber: RedisSubscriber
     let checks: StartChecks
 
     /// Runs until graceful shutdown. Throws `StartError` where the first Redis that answers can't be used.
     func run() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { connections in
-            for client in [client] + durable.clients { connections.addTask { await client.run() } }
-            connections.addTask { await subscriber.run() }
-            defer { connections.cancelAll() }
-            try await follow()
-            await driver.leave()
-        }
-    }
-
-    private func follow() async throws {
         try await withThrowingTaskGroup(of: Bool.self) { loops in
-            loops.addTask {
-                await driver.run()
-                return false
+            for primary in driver.allPrimaries {
+                loops.addTask {
+                    await primary.run()
+                    return false
+                }
             }
             loops.addTask {
                 await driver.keepHouse()
@@ -38,6 +27,9 @@ struct PropagationService: Service {
             }
             loops.addTask {
                 try? await gracefulShutdown()
+                await withTaskGroup { group in
+                    for primary in driver.allPrimaries { group.addTask { await primary.leave() } }
+                }
                 return true
             }
             while let isOver = try await loops.next(), !isOver {}

@@ -48,16 +48,18 @@ extension SessionService {
     /// The nodes, partitions and the Redis behind them, as this node sees them.
     package func cluster() -> ClusterView {
         let now = clock.boot()
-        let (info, warnings, isConnected) = driver.connection.withLock { state in
-            (state.info, state.warnings, state.generation != nil)
-        }
+        let primaries = driver.allPrimaries
+        let states = primaries.map { $0.state.withLock(\.self) }
+        let info = states.lazy.compactMap(\.info).first
+        let warnings = states.flatMap(\.warnings)
+        let isConnected = !states.isEmpty && states.allSatisfy { $0.connection != nil }
         let feeds = count.all.map { partition in
             (partition, table.withPartition(partition) { ($0.feed, $0.state.sessionCount) })
         }
         return ClusterView(
             nodeID: driver.calls.nodeID.text, version: curfewVersion, nodes: nodes(feeds.map(\.1.0), now),
             partitions: feeds.map { partition, slot in view(partition, slot.0, tombstones: slot.1, now) },
-            redisAddress: driver.redisAddress, redisRole: info?.role ?? "unknown",
+            redisAddress: primaries.map(\.name).joined(separator: ", "), redisRole: info?.role ?? "unknown",
             redisVersion: info?.version ?? "unknown", topology: "single", isConnected: isConnected, warnings: warnings,
             stalenessBoundMilliseconds: driver.bounds.staleness.wholeMilliseconds)
     }

@@ -25,7 +25,7 @@ extension SessionService {
         }
         let partition = count.partition(ofUser: user.text.utf8)
         let all = try await reach { () async throws(RedisError) in
-            let members = try await redis.send(
+            let members = try await client(of: partition).send(
                 RedisCommand("ZRANGE", [RedisArgument(keys.index(user, in: partition)), "0", "-1"]), timeout: nil
             ).array(for: "ZRANGE sessions")
             var sessions: [SessionID] = []
@@ -71,7 +71,7 @@ extension SessionService {
         var views: [SessionView?] = []
         for first in stride(from: 0, to: sessions.count, by: Self.readsPerPipeline) {
             let chunk = sessions[first..<min(first + Self.readsPerPipeline, sessions.count)]
-            let replies = try await redis.pipeline(
+            let replies = try await client(of: chunk[first].partition).pipeline(
                 chunk.map { RedisCommand("HGETALL", [RedisArgument(keys.record($0))]) }, timeout: nil)
             for (session, reply) in zip(chunk, replies) {
                 views.append(try SessionRecord.view(session, reply).map(withCurrentPermissions))

@@ -8,16 +8,15 @@ extension SessionService {
     /// Creates a session. Not idempotent: a retry after `redisUnavailable` may leave a session that nobody holds a token of.
     package func issue(_ request: IssueRequest) async throws(ServiceError) -> IssuedSession {
         let partition = count.partition(ofUser: request.user.text.utf8)
-        let session = SessionID(
-            partition: partition, high: .random(in: .min ... .max), low: .random(in: .min ... .max))
+        let session = SessionID(partition: partition, high: surroundings.random(), low: surroundings.random())
         let settings = configuration.settings(of: request.kind)
         try checkTokenSize(request)
-        try await waitUntilWritable(partition)
+        let link = try await writableLink(of: partition)
         let call = driver.calls.issue(
             session, user: request.user, device: request.device,
             lifetimeSeconds: settings.lifetime.components.seconds, record: SessionRecord.fields(of: request),
             driver.known(partition))
-        let reply = try await reach { () async throws(RedisError) in try IssueReply(try await redis.run(call)) }
+        let reply = try await reach { () async throws(RedisError) in try IssueReply(try await link.run(call)) }
         table.withPartition(partition) { $0.feed.see(reply.stamp) }
         let claims = claims(
             request, session, issuedAt: reply.issuedAt, stamp: reply.stamp, version: reply.permissionsVersion)

@@ -15,8 +15,6 @@ package final class SessionService: Sendable {
     package let count: PartitionCount
     let driver: FeedDriver
     let reads: StandInReads
-    /// For `durability: "replica"`.
-    let durable: DurableLines
     let logger: Logger
     private let waitingWrites = Mutex(0)
 
@@ -25,20 +23,19 @@ package final class SessionService: Sendable {
 
     package init(
         keyRing: KeyRing, table: PartitionTable, clock: NodeClock, configuration: NodeConfiguration,
-        count: PartitionCount, driver: FeedDriver, durable: DurableLines, logger: Logger
+        driver: FeedDriver, logger: Logger
     ) {
         self.keyRing = keyRing
         self.table = table
         self.clock = clock
         self.configuration = configuration
-        self.count = count
+        count = table.count
         self.driver = driver
-        self.durable = durable
         self.logger = logger
         reads = StandInReads(driver: driver)
     }
 
-    var redis: RedisClient { driver.redis }
+    var surroundings: any Surroundings { driver.surroundings }
     var keys: StoreKeys { driver.calls.keys }
 
     /// Runs one call to Redis; its failures become the service's.
@@ -50,10 +47,10 @@ package final class SessionService: Sendable {
         }
     }
 
-    /// Returns once this partition's chain is followed: in a new term nothing is written before everything that this node
-    /// knew was re-asserted. Throws `redisUnavailable` at the deadline of a Redis call.
-    func waitUntilWritable(_ partition: Partition) async throws(ServiceError) {
-        guard !isWritable(partition) else { return }
+    /// The connection for a change in this partition, once its chain is followed there: in a new term nothing is written
+    /// before everything that this node knew was re-asserted. Throws `redisUnavailable` at the deadline of a Redis call.
+    func writableLink(of partition: Partition) async throws(ServiceError) -> any RedisLink {
+        if let link = try? driver.link(of: partition, for: "write") { return link }
         let isAdmitted = waitingWrites.withLock { waiting in
             guard waiting < Self.maximumWaitingWrites else { return false }
             waiting += 1
@@ -61,17 +58,22 @@ package final class SessionService: Sendable {
         }
         guard isAdmitted else { throw .overloaded(detail: "too many writes wait for Redis") }
         defer { waitingWrites.withLock { $0 -= 1 } }
-        let deadline = clock.boot() + configuration.redisTimeout
-        while clock.boot() < deadline {
-            do { try await Task.sleep(for: .milliseconds(5)) } catch { break }
-            if isWritable(partition) { return }
+        var link: (any RedisLink)?
+        _ = await surroundings.wait(upTo: configuration.redisTimeout, every: .milliseconds(5)) {
+            link = try? driver.link(of: partition, for: "write")
+            return link != nil
         }
+        if let link { return link }
         throw .redisUnavailable(
             detail: "partition \(partition.index) has no connection to Redis, or is still reconciling")
     }
 
-    private func isWritable(_ partition: Partition) -> Bool {
-        table.withPartition(partition) { $0.feed.phase == .following }
+    /// For reads that prove nothing about freshness.
+    func client(of partition: Partition) throws(RedisError) -> RedisClient {
+        guard let primary = driver.primary(of: partition) else {
+            throw .unavailable(operation: "read", reason: "no primary is known to have partition \(partition.index)")
+        }
+        return primary.client
     }
 
     /// The partition of a session id, which must exist in this cluster.

@@ -84,19 +84,24 @@ package final class StandInReads: Sendable {
 
     private func send(_ claims: Claims, at sentAt: BootTime) async -> Result<Answer, ServiceError> {
         let partition = claims.session.partition
-        let generation = driver.redis.generation
         let call = driver.calls.read(
             claims.session, user: claims.user, tenant: claims.tenant, driver.known(partition))
         do throws(RedisError) {
-            let replies = try await driver.redis.evaluateAll(
-                [call], then: [FeedDriver.askReign], timeout: min(driver.bounds.staleness, driver.redisTimeout))
+            guard let primary = driver.primary(of: partition) else {
+                throw .unavailable(operation: "read", reason: "no primary is known")
+            }
+            let link = try driver.link(of: partition, for: "read")
+            let id = primary.id(of: link)
+            let replies = try await link.evaluateAll(
+                [call], then: [Primary.askReign], timeout: min(driver.bounds.staleness, driver.redisTimeout))
             guard replies.count == 2 else { throw .unexpectedReply(operation: "read", expected: "two replies") }
             let reply = try ReadReply(replies[0])
-            let isSameReign = driver.isSameReign(replies[1...], in: partition)
+            let isSameReign = primary.isSameReign(replies[1...], over: id, in: partition)
             let isSameTerm = driver.table.withPartition(partition) { slot in
-                slot.feed.phase == .following && slot.feed.term?.incarnation == reply.incarnation
+                slot.feed.phase == .following && slot.feed.connection == id
+                    && slot.feed.term?.incarnation == reply.incarnation
             }
-            guard isSameReign, isSameTerm, driver.redis.generation == generation else {
+            guard isSameReign, isSameTerm else {
                 driver.requestPoll(partition)
                 return .failure(.stale(detail: "Redis changed while it was read"))
             }

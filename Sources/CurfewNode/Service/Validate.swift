@@ -136,14 +136,12 @@ extension SessionService {
                 }
             }
         }
-        let deadline = start + driver.bounds.staleness
-        while true {
+        let isReached = await surroundings.wait(upTo: driver.bounds.staleness, every: .milliseconds(2)) {
             let missing = missing()
-            if missing.isEmpty { return }
-            guard clock.boot() < deadline else { break }
             for fence in missing { driver.requestPoll(fence.partition) }
-            do { try await Task.sleep(for: .milliseconds(2)) } catch { break }
+            return missing.isEmpty
         }
+        guard !isReached else { return }
         throw .stale(detail: "the state that Curfew-At-Least asks for was not reached in time")
     }
 }

@@ -13,10 +13,14 @@ package struct ScriptCalls: Sendable {
     package let logWindow: Int
     /// The longest token lifetime that this node signs with.
     package let longestTokenLifetime: Int64
+    private let random: @Sendable () -> UInt64
 
+    /// `random` makes tags and incarnations.
     package init(
-        keys: StoreKeys, nodeID: NodeID, servesStale: Bool, logWindow: Int, longestTokenLifetime: Int64
+        keys: StoreKeys, nodeID: NodeID, servesStale: Bool, logWindow: Int, longestTokenLifetime: Int64,
+        random: @escaping @Sendable () -> UInt64 = { .random(in: .min ... .max) }
     ) {
+        self.random = random
         self.keys = keys
         self.nodeID = nodeID
         staleFlag = servesStale ? "g" : "r"
@@ -28,7 +32,7 @@ package struct ScriptCalls: Sendable {
     private func envelope(_ partition: Partition, _ known: Known) -> [String] {
         [
             nodeID.text, String(known.mark.microseconds), String(max(longestTokenLifetime, known.longestTokenLifetime)),
-            EventTag(.random(in: 1 ... .max)).description, EventTag(.random(in: 1 ... .max)).description,
+            EventTag(max(1, random())).description, EventTag(max(1, random())).description,
             known.incarnation ?? "", keys.events(partition), String(logWindow),
         ]
     }

@@ -1,14 +1,13 @@
 // Whether a client has a connection, which one, and if not, why not: one value behind a lock, looked up by every call.
 // Waiters are resumed after the lock is released.
 
-import NIOCore
 import Synchronization
 
 final class Presence: Sendable {
     private typealias Waiter = CheckedContinuation<Result<Void, RedisError>, Never>
 
     private struct State {
-        var connection: RedisConnection?
+        var connection: (any RedisLink)?
         var reason = "not connected yet"
         var isStopped = false
         var connectionsMade: UInt64 = 0
@@ -34,14 +33,14 @@ final class Presence: Sendable {
         }
     }
 
-    func connection(for operation: String) throws(RedisError) -> RedisConnection {
-        try state.withLock { state throws(RedisError) in
+    func connection(for operation: String) throws(RedisError) -> any RedisLink {
+        try state.withLock { state throws(RedisError) -> any RedisLink in
             if let connection = state.connection { return connection }
             throw .unavailable(operation: operation, reason: state.reason)
         }
     }
 
-    func here(_ connection: RedisConnection) {
+    func here(_ connection: any RedisLink) {
         let waiters = state.withLock { state in
             state.connection = connection
             state.generation = connection.generation
@@ -69,7 +68,7 @@ final class Presence: Sendable {
         for waiter in waiters.values { waiter.resume(returning: .failure(Self.unavailable("stopped"))) }
     }
 
-    func wait(timeout: Duration, on eventLoop: any EventLoop) async throws(RedisError) {
+    func wait(timeout: Duration, in surroundings: any Surroundings) async throws(RedisError) {
         try await withCheckedContinuation { waiter in
             let answer: Result<Void, RedisError>? = state.withLock { state in
                 if state.connection != nil { return .success(()) }
@@ -78,7 +77,7 @@ final class Presence: Sendable {
                 state.waitersMade += 1
                 let number = state.waitersMade
                 state.waiters[number] = waiter
-                eventLoop.scheduleTask(in: TimeAmount(timeout)) { self.giveUp(number) }
+                surroundings.schedule(in: timeout) { self.giveUp(number) }
                 return nil
             }
             if let answer { waiter.resume(returning: answer) }

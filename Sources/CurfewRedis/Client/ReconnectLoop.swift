@@ -5,23 +5,23 @@ import Logging
 
 struct ReconnectLoop: Sendable {
     let limits: RedisLimits
+    let surroundings: any Surroundings
     let logger: Logger
 
     /// `attempt` connects and returns, with the reason, once a connection that was of use has ended; it throws where none
     /// came about. Returns when the task is cancelled.
     func run(_ attempt: () async throws(RedisError) -> String) async {
         let backoff = Backoff(minimum: limits.minimumBackoff, maximum: limits.maximumBackoff)
-        let clock = ContinuousClock()
         var failures = 0
         var lastReason: String?
         while !Task.isCancelled {
-            let start = clock.now
+            let start = surroundings.uptime
             do throws(RedisError) {
                 let reason = try await attempt()
                 if Task.isCancelled { break }
                 logger.warning("connection to Redis lost", metadata: ["reason": "\(reason)"])
                 lastReason = nil
-                failures = clock.now - start > limits.maximumBackoff ? 0 : failures + 1
+                failures = surroundings.uptime - start > limits.maximumBackoff ? 0 : failures + 1
             } catch {
                 if Task.isCancelled { break }
                 let reason = ConnectFailure.reason(of: error)
@@ -31,8 +31,9 @@ struct ReconnectLoop: Sendable {
                 lastReason = reason
                 failures += 1
             }
-            let pause = backoff.pause(attempt: max(failures - 1, 0), random: .random(in: 0...1))
-            try? await Task.sleep(for: pause)
+            var chance = Chance(surroundings)
+            let pause = backoff.pause(attempt: max(failures - 1, 0), random: .random(in: 0...1, using: &chance))
+            try? await surroundings.sleep(for: pause)
         }
     }
 }

@@ -2,48 +2,40 @@
 // that a node's callers get their 503 in time. All traffic is on one event loop; all of this may be called from any thread.
 
 import Logging
-import NIOCore
 import Synchronization
 
 /// A pipelined client for one Redis. `run()` has to run for it to connect.
 package final class RedisClient: Sendable {
-    private let address: RedisAddress
-    private let eventLoop: any EventLoop
+    private let transport: any RedisTransport
     private let limits: RedisLimits
     private let logger: Logger
-    private let onConnect: @Sendable (RedisConnection) async throws -> Void
-    private let onDisconnect: @Sendable () -> Void
     private let presence = Presence()
     private let lostPublishes = Atomic<UInt64>(0)
 
-    /// - Parameters:
-    ///   - onConnect: gets each new connection before anybody else may send on it; where it throws, the connection is
-    ///     closed and another one tried after a pause.
-    ///   - onDisconnect: after the end of a connection whose `onConnect` had returned, before the next one's.
-    package init(
-        address: RedisAddress, eventLoopGroup: any EventLoopGroup, limits: RedisLimits = RedisLimits(), logger: Logger,
-        onConnect: @escaping @Sendable (RedisConnection) async throws -> Void = { _ in },
-        onDisconnect: @escaping @Sendable () -> Void = {}
-    ) {
+    package init(transport: any RedisTransport, limits: RedisLimits = RedisLimits(), logger: Logger) {
         var logger = logger
-        logger[metadataKey: "redis"] = "\(address)"
-        self.address = address
-        self.eventLoop = eventLoopGroup.next()
+        logger[metadataKey: "redis"] = "\(transport.name)"
+        self.transport = transport
         self.limits = limits
         self.logger = logger
-        self.onConnect = onConnect
-        self.onDisconnect = onDisconnect
     }
 
     /// Connects, and again whenever the connection is lost, until its task is cancelled; then closes and returns.
     /// Run it once.
-    package func run() async {
-        let connector = Connector(address: address, eventLoop: eventLoop, limits: limits)
-        await ReconnectLoop(limits: limits, logger: logger).run { () throws(RedisError) in
+    /// - Parameters:
+    ///   - onConnect: gets each new connection before anybody else may send on it; where it throws, the connection is
+    ///     closed and another one tried after a pause.
+    ///   - onDisconnect: after the end of a connection whose `onConnect` had returned, before the next one's.
+    package func run(
+        onConnect: @escaping @Sendable (any RedisLink) async throws -> Void = { _ in },
+        onDisconnect: @escaping @Sendable () -> Void = {}
+    ) async {
+        let loop = ReconnectLoop(limits: limits, surroundings: transport.surroundings, logger: logger)
+        await loop.run { () throws(RedisError) in
             do throws(RedisError) {
-                let connection = try await connector.openConnection(generation: presence.nextGeneration())
+                let connection = try await transport.connect(generation: presence.nextGeneration())
                 let ended = await withTaskCancellationHandler {
-                    await live(on: connection)
+                    await live(on: connection, onConnect, onDisconnect)
                 } onCancel: {
                     connection.close(reason: "stopped")
                 }
@@ -56,26 +48,29 @@ package final class RedisClient: Sendable {
         presence.stop()
     }
 
+    /// Why there is no connection, or why there was none before this one.
+    package var reason: String { presence.reason }
+
     /// The connection that serves calls now, for those that must not be moved to another one; `nil` while there is none.
-    package var connection: RedisConnection? { try? presence.connection(for: "") }
+    package var connection: (any RedisLink)? { try? presence.connection(for: "") }
 
     /// Number of the connection that serves calls now or served them last; 0 before the first.
     package var generation: UInt64 { presence.generation }
 
     /// Returns once calls can be sent; throws `.unavailable` with the last reason at the deadline or when stopped.
     package func waitUntilConnected(timeout: Duration) async throws(RedisError) {
-        try await presence.wait(timeout: timeout, on: eventLoop)
+        try await presence.wait(timeout: timeout, in: transport.surroundings)
     }
 
     /// Closes the connection now, as when it is suspected to be half-open; `run()` makes a new one.
     package func drop(reason: String) { connection?.close(reason: reason) }
 
-    /// See `RedisConnection.send`. Fails at once with `.unavailable` while there is no connection.
+    /// See `RedisLink.send`. Fails at once with `.unavailable` while there is no connection.
     package func send(_ command: RedisCommand, timeout: Duration? = nil) async throws(RedisError) -> RedisValue {
         try await presence.connection(for: command.operation).send(command, timeout: timeout)
     }
 
-    /// See `RedisConnection.pipeline`.
+    /// See `RedisLink.pipeline`.
     package func pipeline(
         _ commands: [RedisCommand], timeout: Duration? = nil
     ) async throws(RedisError) -> [RedisValue] {
@@ -83,7 +78,7 @@ package final class RedisClient: Sendable {
         return try await presence.connection(for: first.operation).pipeline(commands, timeout: timeout)
     }
 
-    /// See `RedisConnection.evaluate`.
+    /// See `RedisLink.evaluate`.
     package func evaluate(
         _ script: RedisScript, keys: [String], arguments: [RedisArgument] = [], timeout: Duration? = nil
     ) async throws(RedisError) -> RedisValue {
@@ -91,7 +86,12 @@ package final class RedisClient: Sendable {
             .evaluate(script, keys: keys, arguments: arguments, timeout: timeout)
     }
 
-    /// See `RedisConnection.evaluateAll`.
+    /// See `RedisLink.run`.
+    package func run(_ call: RedisScriptCall) async throws(RedisError) -> RedisValue {
+        try await presence.connection(for: call.script.name).run(call)
+    }
+
+    /// See `RedisLink.evaluateAll`.
     package func evaluateAll(
         _ calls: [RedisScriptCall], then commands: [RedisCommand] = [], timeout: Duration? = nil
     ) async throws(RedisError) -> [RedisValue] {
@@ -114,7 +114,9 @@ package final class RedisClient: Sendable {
     package var lostPublishCount: UInt64 { lostPublishes.load(ordering: .relaxed) }
 
     /// The life of one connection: the hook alone on it, then everybody, until it ends.
-    private func live(on connection: RedisConnection) async -> Result<String, RedisError> {
+    private func live(
+        on connection: any RedisLink, _ onConnect: (any RedisLink) async throws -> Void, _ onDisconnect: () -> Void
+    ) async -> Result<String, RedisError> {
         do {
             try await onConnect(connection)
         } catch {

@@ -5,16 +5,25 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-struct Connector: Sendable {
+package struct Connector: RedisTransport {
     let address: RedisAddress
     let eventLoop: any EventLoop
     let limits: RedisLimits
+
+    package init(address: RedisAddress, eventLoop: any EventLoop, limits: RedisLimits = RedisLimits()) {
+        self.address = address
+        self.eventLoop = eventLoop
+        self.limits = limits
+    }
+
+    package var name: String { address.description }
+    package var surroundings: any Surroundings { SystemSurroundings(eventLoop: eventLoop) }
 
     /// An open channel whose last handler is what `makeHandler` made. TLS may still be shaking hands.
     func open<Handler: ChannelHandler>(
         _ makeHandler: @escaping @Sendable () -> Handler
     ) async throws(RedisError) -> any Channel {
-        let result = await raceWithCancellation(connect(makeHandler))
+        let result = await raceWithCancellation(dial(makeHandler))
         switch result {
         case .success(let channel): return channel
         case .failure(let error): throw .unavailable(operation: "connect", reason: ConnectFailure.text(of: error))
@@ -22,7 +31,7 @@ struct Connector: Sendable {
     }
 
     /// A command connection that Redis has let in: AUTH, SELECT and PING are answered.
-    func openConnection(generation: UInt64) async throws(RedisError) -> RedisConnection {
+    package func connect(generation: UInt64) async throws(RedisError) -> any RedisLink {
         let limits = limits
         let channel = try await open { ConnectionHandler(limits: limits) }
         let connection = await RedisConnection(channel: channel, generation: generation, limits: limits)
@@ -38,6 +47,22 @@ struct Connector: Sendable {
         return connection
     }
 
+    package func subscribe(
+        to channels: [String], _ callbacks: SubscriberCallbacks
+    ) async throws(RedisError) -> String {
+        let ending = Ending()
+        let state = SubscriberState(greeting: Greeting(address: address), channels: channels)
+        let channel = try await open { [limits] in
+            SubscriberHandler(state: state, limits: limits, callbacks: callbacks, onEnd: ending.set)
+        }
+        await withTaskCancellationHandler {
+            try? await channel.closeFuture.get()
+        } onCancel: {
+            channel.close(promise: nil)
+        }
+        return try ending.reason()
+    }
+
     /// `nil` once Redis has let the connection in.
     private func greet(_ connection: RedisConnection) async -> String? {
         let greeting = Greeting(address: address)
@@ -49,7 +74,7 @@ struct Connector: Sendable {
         }
     }
 
-    private func connect<Handler: ChannelHandler>(
+    private func dial<Handler: ChannelHandler>(
         _ makeHandler: @escaping @Sendable () -> Handler
     ) -> EventLoopFuture<any Channel> {
         let address = address

@@ -1,13 +1,7 @@
 // Drives `SubscriberState` on a channel; messages are delivered on its event loop, in the order in which they came.
 
 import NIOCore
-
-/// Whom a subscriber tells, always on its event loop.
-struct SubscriberCallbacks: Sendable {
-    let onMessage: @Sendable (_ channel: String, _ message: [UInt8]) -> Void
-    let onSubscribed: @Sendable () -> Void
-    let onLost: @Sendable () -> Void
-}
+import Synchronization
 
 final class SubscriberHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
@@ -94,5 +88,21 @@ final class SubscriberHandler: ChannelInboundHandler {
         timer = context?.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(duration)) {
             self.perform(self.state.timerFired())
         }
+    }
+}
+
+/// How a subscriber's connection ended, from its event loop to the task that runs it.
+final class Ending: Sendable {
+    private let result = Mutex<(reason: String, wasLive: Bool)?>(nil)
+
+    @Sendable func set(_ reason: String, _ wasLive: Bool) { result.withLock { $0 = (reason, wasLive) } }
+
+    /// Throws where the connection never got as far as to be subscribed.
+    func reason() throws(RedisError) -> String {
+        guard let (reason, wasLive) = result.withLock({ $0 }) else {
+            throw .unavailable(operation: "SUBSCRIBE", reason: "closed")
+        }
+        if wasLive { return reason }
+        throw .unavailable(operation: "SUBSCRIBE", reason: reason)
     }
 }

@@ -23,7 +23,9 @@ struct ScriptBench {
         let server = try await RedisServer.start(options)
         defer { server.stop() }
         let redis = RedisClient(
-            address: try RedisAddress(url: server.unixURL), eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            transport: Connector(
+                address: try RedisAddress(url: server.unixURL),
+                eventLoop: MultiThreadedEventLoopGroup.singleton.next()),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         let calls = ScriptCalls(
             keys: StoreKeys(namespace: "t"), nodeID: NodeID(random: 1), servesStale: false, logWindow: logWindow,

@@ -1,6 +1,7 @@
 // The scripts that begin and end sessions, on a real Redis: what a target ends, what it leaves alone, what is left behind.
 
 import CurfewCore
+import CurfewRedis
 import TestSupport
 import Testing
 

@@ -1,50 +1,36 @@
 // What a feed asks for: a snapshot, the entries of the log that it missed, and writing again what Redis lacks.
-// All of it goes over the connection that is given: in a new term the first one, before anything else is sent.
+// All of it goes over the one connection that the feed stands on, never on to the next: half a snapshot of one Redis and
+// half of another would prove nothing.
 
 import CurfewCore
 import CurfewRedis
 import Logging
 
-/// A client or one of its connections.
-protocol ScriptRunner: Sendable {
-    func evaluate(_ script: RedisScript, keys: [String], arguments: [RedisArgument], timeout: Duration?)
-        async throws(RedisError) -> RedisValue
-    func send(_ command: RedisCommand, timeout: Duration?) async throws(RedisError) -> RedisValue
-}
-
-extension RedisClient: ScriptRunner {}
-extension RedisConnection: ScriptRunner {}
-
-extension ScriptRunner {
-    /// One script call with the client's own deadline.
-    func run(_ call: RedisScriptCall) async throws(RedisError) -> RedisValue {
-        try await evaluate(call.script, keys: call.keys, arguments: call.arguments, timeout: nil)
-    }
-}
-
-extension FeedDriver {
+extension Primary {
     /// Does what the feed asked for, and what it asks for then, until it asks for nothing or for a poll.
-    func perform(_ first: FeedAction, in partition: Partition, on runner: some ScriptRunner) async throws(RedisError) {
+    func perform(_ first: FeedAction, in partition: Partition, on link: any RedisLink) async throws(RedisError) {
+        let id = id(of: link)
         var action = first
         var lacking: [ReplicatedEntry] = []
         while true {
             switch action {
             case .none: return
             case .poll:
-                requestPoll(partition)
+                request(.poll, for: partition)
                 return
             case .loadSnapshot:
-                let snapshot = try await loadSnapshot(partition, on: runner)
+                let snapshot = try await loadSnapshot(partition, on: link)
                 lacking = snapshot.lacking
-                action = handle(snapshot.event, in: partition)
+                action = driver.handle(snapshot.event, from: id, in: partition)
             case .reassert:
-                try await reassert(lacking, in: partition, on: runner)
-                action = handle(.reasserted, in: partition)
+                try await reassert(lacking, in: partition, on: link)
+                action = driver.handle(.reasserted, from: id, in: partition)
             case .reassertEvents(let events):
-                try await reassert(events.flatMap(\.entries), in: partition, on: runner)
-                action = handle(.eventsReasserted(events.map(\.position)), in: partition)
+                try await reassert(events.flatMap(\.entries), in: partition, on: link)
+                action = driver.handle(
+                    .eventsReasserted(events.map(\.position)), from: id, in: partition)
             case .readLog(let position):
-                action = try await readLog(from: position, in: partition, on: runner)
+                action = try await readLog(from: position, in: partition, on: link)
             }
         }
     }
@@ -53,13 +39,13 @@ extension FeedDriver {
     static let reassertBatchEntries = 500
     static let logPageEntries = 500
 
-    private func loadSnapshot(_ partition: Partition, on runner: some ScriptRunner) async throws(RedisError)
+    private func loadSnapshot(_ partition: Partition, on link: any RedisLink) async throws(RedisError)
         -> (event: FeedEvent, lacking: [ReplicatedEntry])
     {
         // First the head, then its content: what is written in between is in the log behind that head.
-        let head = try OpenReply(try await runner.run(calls.open(partition, known(partition))))
-        let readAt = clock.boot()
-        let before = table.withPartition(partition) { slot in
+        let head = try OpenReply(try await link.run(driver.calls.open(partition, driver.known(partition))))
+        let readAt = driver.clock.boot()
+        let before = driver.table.withPartition(partition) { slot in
             slot.feed.see(head.mark)
             slot.feed.see(tokenLifetime: Int64(head.longestTokenLifetime))
             return slot.state.entries()
@@ -68,8 +54,8 @@ extension FeedDriver {
         var stored: [[UInt8]: Stamp] = [:]
         var cursor = "0"
         repeat {
-            let page = try await snapshotPage(partition, cursor: &cursor, on: runner)
-            table.withPartition(partition) { slot in
+            let page = try await snapshotPage(partition, cursor: &cursor, on: link)
+            driver.table.withPartition(partition) { slot in
                 for entry in page { _ = slot.state.apply(entry.change, until: entry.until, partition: partition) }
             }
             if !before.isEmpty {
@@ -95,14 +81,14 @@ extension FeedDriver {
     }
 
     /// ZSCAN: whatever was there throughout is returned, however the set changes meanwhile.
-    private func snapshotPage(_ partition: Partition, cursor: inout String, on runner: some ScriptRunner)
+    private func snapshotPage(_ partition: Partition, cursor: inout String, on link: any RedisLink)
         async throws(RedisError) -> [ReplicatedEntry]
     {
-        let reply = try await runner.send(
+        let reply = try await link.send(
             RedisCommand(
                 "ZSCAN",
                 [
-                    RedisArgument(calls.keys.revoked(partition)), RedisArgument(cursor), "COUNT",
+                    RedisArgument(driver.calls.keys.revoked(partition)), RedisArgument(cursor), "COUNT",
                     RedisArgument(String(Self.snapshotPageEntries)),
                 ]), timeout: nil
         ).array(for: "ZSCAN")
@@ -116,13 +102,13 @@ extension FeedDriver {
             }
             members.append((try flat[index].text(for: "ZSCAN"), WallTime(seconds: Int64(until))))
         }
-        let values = try await values(of: members.map(\.name), in: partition, on: runner)
+        let values = try await values(of: members.map(\.name), in: partition, on: link)
         var entries: [ReplicatedEntry] = []
         for member in members {
             let value = values[Array(member.name.utf8)]
             if let entry = ReplicatedEntry(member: member.name, value: value ?? "", until: member.until) {
                 entries.append(entry)
-            } else if value != nil || member.until > clock.wall() {
+            } else if value != nil || member.until > driver.clock.wall() {
                 // Not understood is not skipped: this node does not serve what it can't read. (An entry without its value
                 // whose time is over was swept between the two reads.)
                 throw .unexpectedReply(operation: "snapshot", expected: "an entry of the revocation list")
@@ -131,13 +117,14 @@ extension FeedDriver {
         return entries
     }
 
-    private func values(of members: [String], in partition: Partition, on runner: some ScriptRunner)
+    private func values(of members: [String], in partition: Partition, on link: any RedisLink)
         async throws(RedisError) -> [[UInt8]: String]
     {
         let named = members.filter { !$0.hasPrefix("s:") }
         guard !named.isEmpty else { return [:] }
-        let reply = try await runner.send(
-            RedisCommand("HMGET", [RedisArgument(calls.keys.values(partition))] + named.map { RedisArgument($0) }),
+        let reply = try await link.send(
+            RedisCommand(
+                "HMGET", [RedisArgument(driver.calls.keys.values(partition))] + named.map { RedisArgument($0) }),
             timeout: nil
         ).array(for: "HMGET values")
         var values: [[UInt8]: String] = [:]
@@ -147,14 +134,14 @@ extension FeedDriver {
         return values
     }
 
-    private func reassert(_ entries: [ReplicatedEntry], in partition: Partition, on runner: some ScriptRunner)
+    private func reassert(_ entries: [ReplicatedEntry], in partition: Partition, on link: any RedisLink)
         async throws(RedisError)
     {
         var rest = entries[...]
         while !rest.isEmpty {
             let batch = rest.prefix(Self.reassertBatchEntries)
             rest = rest.dropFirst(Self.reassertBatchEntries)
-            _ = try await runner.run(calls.reassert(batch, in: partition, known(partition)))
+            _ = try await link.run(driver.calls.reassert(batch, in: partition, driver.known(partition)))
         }
         guard !entries.isEmpty else { return }
         logger.notice(
@@ -162,14 +149,14 @@ extension FeedDriver {
             metadata: ["partition": "\(partition.index)", "entries": "\(entries.count)"])
     }
 
-    private func readLog(from position: LogPosition, in partition: Partition, on runner: some ScriptRunner)
+    private func readLog(from position: LogPosition, in partition: Partition, on link: any RedisLink)
         async throws(RedisError) -> FeedAction
     {
-        let entries = try await runner.send(
+        let entries = try await link.send(
             RedisCommand(
                 "XRANGE",
                 [
-                    RedisArgument(calls.keys.log(partition)), RedisArgument("\(position.seq)-0"), "+", "COUNT",
+                    RedisArgument(driver.calls.keys.log(partition)), RedisArgument("\(position.seq)-0"), "+", "COUNT",
                     RedisArgument(String(Self.logPageEntries)),
                 ]), timeout: nil
         ).array(for: "XRANGE")
@@ -181,11 +168,12 @@ extension FeedDriver {
             else { throw .unexpectedReply(operation: "XRANGE", expected: "an event") }
             events.append(event)
         }
-        table.withPartition(partition) { slot in
-            for event in events { apply(event, to: &slot, in: partition) }
+        driver.table.withPartition(partition) { slot in
+            for event in events { driver.apply(event, to: &slot, in: partition) }
         }
-        for event in events.dropFirst() { acknowledge(event, in: partition) }
-        return handle(
-            .logRead(events.map { ChainLink(position: $0.position, previous: $0.previous) }), in: partition)
+        for event in events.dropFirst() { driver.acknowledge(event, in: partition) }
+        return driver.handle(
+            .logRead(events.map { ChainLink(position: $0.position, previous: $0.previous) }), from: id(of: link),
+            in: partition)
     }
 }
