@@ -8,7 +8,8 @@ package struct RedisAddressError: Error, Sendable, Equatable, CustomStringConver
     package let problem: String
     /// The forms of a Redis URL, for the one line that a wrong setting gets.
     package static let expected =
-        "redis://[[user]:password@]host[:port][/db], rediss://… for TLS, or redis+unix://[[user]:password@]/path[?db=N]"
+        "redis://[[user]:password@]host[:port][/db], rediss://… for TLS, redis+unix://[[user]:password@]/path[?db=N], "
+        + "redis+sentinel://[[user]:password@]host[:port][,host…]/name[/db] or redis+cluster://[[user]:password@]host[:port][,host…]"
 
     package var description: String { "\(problem); expected \(Self.expected)" }
 }
@@ -29,21 +30,34 @@ package struct RedisAddress: Sendable {
     let tls: NIOSSLContext?
 
     /// - Parameters:
-    ///   - url: see `RedisAddressError.expected`. User, password and path may be percent-encoded.
+    ///   - url: see `RedisAddressError.expected`; one Redis. User, password and path may be percent-encoded.
     ///   - certificateAuthorities: PEM file of the authorities for `rediss://`; `nil`: the system's.
     package init(url: String, certificateAuthorities: String? = nil) throws(RedisAddressError) {
         let parts = try RedisURL(url)
-        endpoint = parts.endpoint
+        guard parts.kind == .single else { throw RedisAddressError(problem: "several Redis servers") }
+        self.init(
+            parts.endpoints[0], parts,
+            tls: try Self.context(for: parts, certificateAuthorities: certificateAuthorities))
+    }
+
+    /// The endpoint, with the credentials and the database of a URL.
+    init(_ endpoint: Endpoint, _ parts: RedisURL, tls: NIOSSLContext?) {
+        self.endpoint = endpoint
         user = parts.user
         password = parts.password
         database = parts.database
-        if parts.isEncrypted {
-            tls = try Self.makeContext(certificateAuthorities: certificateAuthorities)
-        } else if certificateAuthorities != nil {
+        self.tls = tls
+    }
+
+    /// Made once for all hosts of a URL.
+    static func context(
+        for parts: RedisURL, certificateAuthorities: String?
+    ) throws(RedisAddressError) -> NIOSSLContext? {
+        if parts.isEncrypted { return try makeContext(certificateAuthorities: certificateAuthorities) }
+        guard certificateAuthorities == nil else {
             throw RedisAddressError(problem: "certificate authorities are for rediss:// only")
-        } else {
-            tls = nil
         }
+        return nil
     }
 
     private static func makeContext(certificateAuthorities: String?) throws(RedisAddressError) -> NIOSSLContext {

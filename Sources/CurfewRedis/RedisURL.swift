@@ -6,7 +6,20 @@ struct RedisURL: Equatable {
     static let defaultPort = 6379
     static let maximumDatabase = 65_535
 
-    var endpoint: RedisAddress.Endpoint
+    /// What stands behind the hosts.
+    enum Kind: Equatable {
+        case single
+        /// The hosts are sentinels; this is the name of what they watch.
+        case sentinel(name: String)
+        /// The hosts are members of a Redis Cluster.
+        case cluster
+    }
+
+    static let maximumHosts = 32
+
+    var kind = Kind.single
+    /// One for a single Redis; else at least one.
+    var endpoints: [RedisAddress.Endpoint]
     var isEncrypted: Bool
     var user: String?
     var password: String?
@@ -18,26 +31,54 @@ struct RedisURL: Equatable {
         if rest.contains("#") || !rest.allSatisfy({ $0.isASCII && $0 > " " && $0 != "\u{7F}" }) {
             throw RedisAddressError(problem: "a character that must be percent-encoded")
         }
-        switch url[..<separator.lowerBound].lowercased() {
-        case "redis": isEncrypted = false
-        case "rediss": isEncrypted = true
+        let scheme = url[..<separator.lowerBound].lowercased()
+        isEncrypted = scheme.hasPrefix("rediss")
+        switch scheme {
+        case "redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster": break
         case "redis+unix":
-            isEncrypted = false
+            let endpoint: RedisAddress.Endpoint
             (endpoint, user, password, database) = try Self.unix(rest)
+            endpoints = [endpoint]
             return
         default: throw RedisAddressError(problem: "another scheme")
         }
-        (endpoint, user, password, database) = try Self.network(rest)
+        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
+        let hosts: Substring
+        (user, password, hosts) = try Self.credentials(rest[..<slash])
+        endpoints = try Self.hostList(hosts)
+        database = 0
+        var path = rest[slash...].dropFirst().split(separator: "/", omittingEmptySubsequences: false)[...]
+        if path == [""] { path = [] }
+        if scheme.hasSuffix("+sentinel") {
+            guard let name = path.popFirst().flatMap(Self.decoded), !name.isEmpty else {
+                throw RedisAddressError(problem: "no name of a primary after the sentinels")
+            }
+            kind = .sentinel(name: name)
+        } else if scheme.hasSuffix("+cluster") {
+            kind = .cluster
+        } else if endpoints.count > 1 {
+            throw RedisAddressError(problem: "several hosts")
+        }
+        if let number = path.popFirst() {
+            database = try Self.number(number, 0...Self.maximumDatabase, "the database is not a number")
+        }
+        guard path.isEmpty else { throw RedisAddressError(problem: "a longer path than expected") }
+        guard kind != .cluster || database == 0 else {
+            throw RedisAddressError(problem: "a database other than 0, which a cluster does not have")
+        }
     }
 
     private typealias Parts = (RedisAddress.Endpoint, String?, String?, Int)
 
-    private static func network(_ rest: Substring) throws(RedisAddressError) -> Parts {
-        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
-        let (user, password, host) = try credentials(rest[..<slash])
-        let path = rest[slash...].dropFirst()
-        let database = path.isEmpty ? 0 : try number(path, 0...maximumDatabase, "the database is not a number")
-        return (try hostAndPort(host), user, password, database)
+    private static func hostList(_ text: Substring) throws(RedisAddressError) -> [RedisAddress.Endpoint] {
+        var endpoints: [RedisAddress.Endpoint] = []
+        for host in text.split(separator: ",", omittingEmptySubsequences: false) {
+            endpoints.append(try hostAndPort(host))
+        }
+        guard endpoints.count <= maximumHosts else {
+            throw RedisAddressError(problem: "more than \(maximumHosts) hosts")
+        }
+        return endpoints
     }
 
     private static func unix(_ rest: Substring) throws(RedisAddressError) -> Parts {
