@@ -186,7 +186,8 @@ struct RandomCalls {
     }
 
     private mutating func stepBack() -> RandomCall {
-        let perishable = sessions.map(keys.record)
+        let perishable =
+            sessions.map(keys.record)
             + Self.partitions.flatMap { partition in users.map { keys.index($0, in: partition) } }
         return .stepBack(
             RedisCommand("EXISTS", perishable.map { RedisArgument($0) }), microseconds: random.element([1, 3_000_000]))

@@ -3,13 +3,16 @@
 enum WrongCalls {
     static let commands: [[String]] = [
         [
-            "NOSUCH a b", "GET", "get k", "SET k v", "SET k w NX", "SET k v FOO", "HGET k f", "HSET h f", "HSET h f 1 g",
+            "NOSUCH a b", "GET", "get k", "SET k v", "SET k w NX", "SET k v FOO", "HGET k f", "HSET h f",
+            "HSET h f 1 g",
             "HSET h f 1 g 2 f 3", "HGETALL h", "HDEL h f f x", "HMGET none a b", "ZADD k 1 a", "XADD k 1-0 e v", "PING",
             "PING hello", "PING a b", "DEL k k none", "EXISTS h h none", "HDEL h g", "EXISTS h", "TYPE h", "FLUSHALL x",
             "FLUSHALL ASYNC",
             "CONFIG GET min-replicas-to-write", "CONFIG GET nosuch", "CONFIG GET maxmemory-policy",
-            "SCRIPT EXISTS x", "EVALSHA ffffffffffffffffffffffffffffffffffffffff x", "SCRIPT FLUSH", "EVALSHA fff 0", "EVALSHA fff x", "EVALSHA fff -1", "EVALSHA fff 2 a",
-            "EVALSHA ffffffffffffffffffffffffffffffffffffffff 0", "WAIT 0 1", "WAIT x 0", "WAIT 0 x", "WAIT 0 -1", "PUBLISH a b", "INFO nosuch",
+            "SCRIPT EXISTS x", "EVALSHA ffffffffffffffffffffffffffffffffffffffff x", "SCRIPT FLUSH", "EVALSHA fff 0",
+            "EVALSHA fff x", "EVALSHA fff -1", "EVALSHA fff 2 a",
+            "EVALSHA ffffffffffffffffffffffffffffffffffffffff 0", "WAIT 0 1", "WAIT x 0", "WAIT 0 x", "WAIT 0 -1",
+            "PUBLISH a b", "INFO nosuch",
         ],
         [
             "ZADD z GT 5 a", "ZADD z GT 4 a 6 b", "ZADD z x a", "ZADD z 1", "ZADD z GT CH 9 a 9 c", "ZADD z nan a",
@@ -20,12 +23,14 @@ enum WrongCalls {
             "ZRANGEBYSCORE z 9 5", "ZREMRANGEBYSCORE z foo 1", "ZREMRANGEBYSCORE z (5 (6", "ZREMRANGEBYSCORE z 1 (6",
             "ZRANGE z 0 -1 WITHSCORES", "ZREM z a a none", "ZSCAN z 0 foo", "ZSCAN z x", "ZSCAN z 0 COUNT 0",
             "ZSCAN z 0 COUNT 3", "ZSCAN none 0", "EXPIREAT z abc", "EXPIREAT none 9999999999", "EXPIREAT z 9999999999",
-            "PEXPIRETIME z", "PEXPIRETIME none", "EXPIREAT z 99999999999999999", "ZADD z 1 new", "EXPIREAT z 1", "EXISTS z",
+            "PEXPIRETIME z", "PEXPIRETIME none", "EXPIREAT z 99999999999999999", "ZADD z 1 new", "EXPIREAT z 1",
+            "EXISTS z",
         ],
         [
             "XADD s 1-0 e v", "XADD s 1-0 e v", "XADD s 0-0 e v", "XADD s abc e v", "XADD s 2", "XADD s 2-0 e",
             "XADD s 5 e v f w", "XADD s MAXLEN ~ x 6-0 e v", "XADD s MAXLEN ~ -1 6-0 e v", "XADD s MAXLEN ~ 1 6-1 e v",
-            "XRANGE s - +", "XRANGE s - + COUNT 1", "XRANGE s - + COUNT 0", "XRANGE s - + COUNT -1", "XRANGE s - + COUNT x",
+            "XRANGE s - +", "XRANGE s - + COUNT 1", "XRANGE s - + COUNT 0", "XRANGE s - + COUNT -1",
+            "XRANGE s - + COUNT x",
             "XRANGE s - + FOO 1", "XRANGE s abc +", "XRANGE s 5 6", "XRANGE s 6 5", "XRANGE none - +", "XRANGE s 1-x +",
             "ZSCORE s a", "GET s", "UNLINK s s",
         ],
@@ -33,11 +38,13 @@ enum WrongCalls {
 
     /// What a server in trouble refuses, and what it does not.
     static let inTrouble = [
-        ["SET", "k", "v"], ["GET", "k"], ["HSET", "h", "f", "v"], ["HDEL", "h", "f"], ["DEL", "none"], ["PING"], ["TIME"],
+        ["SET", "k", "v"], ["GET", "k"], ["HSET", "h", "f", "v"], ["HDEL", "h", "f"], ["DEL", "none"], ["PING"],
+        ["TIME"],
         ["PUBLISH", "a", "b"], ["ZADD", "z", "1", "a"], ["FLUSHALL"], ["EXPIREAT", "k", "9999999999"], ["SET", "k"],
         ["EVAL", "return redis.call('set', 'k', 'v')", "0"], ["EVAL", "return redis.pcall('set', 'k', 'v')", "0"],
         ["EVAL", "return redis.call('get', 'k')", "0"], ["EVAL", "return redis.call('hdel', 'h', 'f')", "0"],
-        ["EVAL", "redis.call('hdel', 'h', 'f') return redis.call('hset', 'h', 'f', 'x')", "0"], ["EVAL", "return 1", "0"],
+        ["EVAL", "redis.call('hdel', 'h', 'f') return redis.call('hset', 'h', 'f', 'x')", "0"],
+        ["EVAL", "return 1", "0"],
         ["EVAL", "return redis.call('publish', 'a', 'b')", "0"], ["EVAL", "return redis.call('set', 'k')", "0"],
         ["EVALSHA", "ffffffffffffffffffffffffffffffffffffffff", "0"], ["WAIT", "0", "1"],
     ]
@@ -53,7 +60,8 @@ enum WrongCalls {
         "return redis.call('set','c',1800000000000001)", "return redis.sha1hex(1)", "return redis.sha1hex('x')",
         "return redis.sha1hex()", "return os.clock()", "return tostring(io)", "return redis.call('ping')",
         "return redis.call('hgetall','none')", "return redis.call('hget','none','x')",
-        "return type(redis.call('hget','none','x'))", "return redis.call('ping').ok", "return redis.call('hget','a','f')",
+        "return type(redis.call('hget','none','x'))", "return redis.call('ping').ok",
+        "return redis.call('hget','a','f')",
         "return redis.call('config','get','x')", "return redis.call('eval','return 1',0)",
         "return redis.call('xadd','st','1-0','a')", "\n\nlocal function f()\n  redis.call('hget','a','f')\nend\nf()",
         "return {KEYS[1], ARGV[1], #KEYS, #ARGV}", "return redis.call('time')", "KEYS = 1",
