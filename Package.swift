@@ -99,6 +99,12 @@ let package = Package(
                 .product(name: "NIOPosix", package: nio),
             ],
             path: "Tests/Support", swiftSettings: strict),
+        // Lua as Redis embeds it, for the simulated Redis only.
+        .systemLibrary(
+            name: "CLua", path: "Tests/Simulator/CLua", pkgConfig: "lua5.1", providers: [.apt(["liblua5.1-0-dev"])]),
+        .target(
+            name: "Simulator", dependencies: ["CLua", "COpenSSL", "CurfewCore", "CurfewNode", "CurfewRedis"],
+            path: "Tests/Simulator", exclude: ["CLua"], swiftSettings: strict),
         .testTarget(name: "CurfewCoreTests", dependencies: ["CurfewCore"], swiftSettings: strict),
         .testTarget(
             name: "CurfewRedisTests", dependencies: ["CurfewRedis", "TestSupport"], swiftSettings: strict),
@@ -108,6 +114,14 @@ let package = Package(
             name: "CommandTests", dependencies: ["TestSupport", "curfew"], swiftSettings: strict),
         .testTarget(
             name: "ClusterTests", dependencies: ["TestSupport", "curfew"], swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: [
+                "Simulator", "CurfewCore", "CurfewNode", "CurfewRedis", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOPosix", package: nio),
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -19,7 +19,7 @@ package struct RedisCommand: Sendable, Equatable {
     package let operation: String
     package let arguments: [RedisArgument]
     /// What is sent first; differs from `operation` for scripts, which are known by their own name.
-    let verb: String
+    package let verb: String
 
     package init(_ operation: String, _ arguments: [RedisArgument] = []) {
         self.init(operation: operation, verb: operation, arguments: arguments)
@@ -64,8 +64,8 @@ package struct RedisScriptCall: Sendable {
         self.arguments = arguments
     }
 
-    var byDigest: RedisCommand { command("EVALSHA", RedisArgument(script.digest)) }
-    var bySource: RedisCommand { command("EVAL", RedisArgument(script.source)) }
+    package var byDigest: RedisCommand { command("EVALSHA", RedisArgument(script.digest)) }
+    package var bySource: RedisCommand { command("EVAL", RedisArgument(script.source)) }
 
     private func command(_ verb: String, _ body: RedisArgument) -> RedisCommand {
         var all = [body, RedisArgument(keys.count)]

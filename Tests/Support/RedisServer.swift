@@ -9,6 +9,8 @@ package struct RedisServerOptions: Sendable {
     package enum Port: Sendable { case none, plain, tls }
     /// A TCP port beside the unix socket.
     package var port = Port.plain
+    /// Variables that it gets besides the test's own.
+    package var environment: [String: String] = [:]
     /// Lines added to the configuration.
     package var configuration: [String] = []
     /// An ACL user with every right; the default user is then switched off.
@@ -141,6 +143,7 @@ package final class RedisServer: Sendable {
             "-c", "redis-server \"$1\" </dev/null >/dev/null 2>&1 & cat >/dev/null; kill -9 $! 2>/dev/null; wait",
             "curfew-test-redis", file,
         ]
+        shell.environment = ProcessInfo.processInfo.environment.merging(options.environment, uniquingKeysWith: { $1 })
         shell.standardInput = leash
         shell.standardOutput = FileHandle.nullDevice
         shell.standardError = FileHandle.nullDevice

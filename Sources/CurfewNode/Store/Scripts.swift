@@ -2,15 +2,15 @@
 
 import CurfewRedis
 
-enum Scripts {
-    static let open = script("open", PackageResources.open_lua)
-    static let poll = script("poll", PackageResources.poll_lua)
-    static let issue = script("issue", PackageResources.issue_lua)
-    static let revoke = script("revoke", PackageResources.revoke_lua)
-    static let permissions = script("permissions", PackageResources.permissions_lua)
-    static let reassert = script("reassert", PackageResources.reassert_lua)
-    static let read = script("read", PackageResources.read_lua)
-    static let sweep = script("sweep", PackageResources.sweep_lua)
+package enum Scripts {
+    package static let open = script("open", PackageResources.open_lua)
+    package static let poll = script("poll", PackageResources.poll_lua)
+    package static let issue = script("issue", PackageResources.issue_lua)
+    package static let revoke = script("revoke", PackageResources.revoke_lua)
+    package static let permissions = script("permissions", PackageResources.permissions_lua)
+    package static let reassert = script("reassert", PackageResources.reassert_lua)
+    package static let read = script("read", PackageResources.read_lua)
+    package static let sweep = script("sweep", PackageResources.sweep_lua)
 
     private static func script(_ name: String, _ body: [UInt8]) -> RedisScript {
         RedisScript(name: name, source: PackageResources.prelude_lua + [UInt8(ascii: "\n")] + body)
