@@ -103,8 +103,19 @@ let package = Package(
         .systemLibrary(
             name: "CLua", path: "Tests/Simulator/CLua", pkgConfig: "lua5.1", providers: [.apt(["liblua5.1-0-dev"])]),
         .target(
-            name: "Simulator", dependencies: ["CLua", "COpenSSL", "CurfewCore", "CurfewNode", "CurfewRedis"],
+            name: "Simulator",
+            dependencies: [
+                "CLua", "COpenSSL", "CurfewCore", "CurfewNode", "CurfewRedis",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Tests/Simulator", exclude: ["CLua"], swiftSettings: strict),
+        // One seed a run; started as a process of its own, for its hashing must be the same every time.
+        .executableTarget(
+            name: "simulate",
+            dependencies: ["Simulator", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Tests/Simulate", swiftSettings: strict),
         .testTarget(name: "CurfewCoreTests", dependencies: ["CurfewCore"], swiftSettings: strict),
         .testTarget(
             name: "CurfewRedisTests", dependencies: ["CurfewRedis", "TestSupport"], swiftSettings: strict),

@@ -1,0 +1,51 @@
+// `simulate`: runs seeds, each a cluster of its own under faults of its own, and stops at the first that breaks a promise.
+
+import ArgumentParser
+import Foundation
+import Simulator
+
+@main
+struct Simulate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run whole clusters from seeds, under faults, and check every answer.")
+
+    @Option(help: "How many seeds.")
+    var seeds = 300
+
+    @Option(help: "The first seed.")
+    var first: UInt64 = 1
+
+    @Option(help: "Lines of the trace to print where a promise is broken.")
+    var trace = 60
+
+    @Flag(help: "Print the hash of each run: two runs of one seed have the same.")
+    var hashes = false
+
+    @Flag(help: "Go on after a seed that breaks a promise.")
+    var keepGoing = false
+
+    func run() throws {
+        guard ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] != nil else {
+            throw ValidationError("set SWIFT_DETERMINISTIC_HASHING=1: the order of sets is part of a run")
+        }
+        let lua = LuaMachine()
+        var counts = Counts()
+        var failed: [UInt64] = []
+        for seed in first..<first + UInt64(seeds) {
+            let result = Simulation.run(seed: seed, lua: lua)
+            counts += result.counts
+            if hashes { print("seed \(seed)  \(String(result.hash, radix: 16))") }
+            guard let failure = result.failure else { continue }
+            failed.append(seed)
+            print("seed \(seed): \(failure.violation)")
+            if keepGoing { continue }
+            let again = Simulation.run(seed: seed, traceLines: trace, lua: lua)
+            for line in again.failure?.trace ?? ["(did not happen again)"] { print(line) }
+            print("replay: make simulate seeds=1 first=\(seed)")
+            break
+        }
+        print(counts.text)
+        print(failed.isEmpty ? "no violation" : "violations in \(failed.count) of \(counts.runs) seeds: \(failed)")
+        if !failed.isEmpty { throw ExitCode.failure }
+    }
+}

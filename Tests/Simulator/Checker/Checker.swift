@@ -1,0 +1,248 @@
+// Asserts the invariants on every answer. It sees true time and what each Redis executed; of the nodes it reads memory only to say what
+// one knew when it entered a term, and whether what it claims to have applied is there.
+//
+// The one exception that the protocol makes (I2): a change that Redis lost in a new term binds nobody there, unless a living node that
+// knew it reached that Redis within Δ of the term's start. "Reached" is: its first poll ran there by then, so it had reconciled.
+
+import CurfewCore
+import CurfewNode
+import CurfewRedis
+
+final class Checker {
+    struct Arrival {
+        /// Sessions that the node knew to be over when it first spoke in the term, and the newest permissions of users.
+        let revoked: Set<Int>
+        let versions: [UserID: UInt64]
+        var polledAt: [Partition: Int64] = [:]
+    }
+
+    private static let same = Array("same".utf8)
+    private let agenda: Agenda
+    private let deployment: Deployment
+    private let trace: Trace
+    private let bound: Int64
+    private(set) var sessions: [TrackedSession] = []
+    private(set) var changes: [TrackedChange] = []
+    private var log = TruthLog()
+    private var arrivals: [[String: Arrival]] = []
+    /// By term: what its data began with.
+    private var inherited: [(revoked: Set<Int>, versions: [UserID: UInt64])] = []
+    private var refused: [String: Set<Int>] = [:]
+    private var changesByTag: [EventTag: TrackedChange] = [:]
+    private(set) var counts = Counts()
+    private(set) var violation: Violation?
+    var nodeNamed: (String) -> SimulatedNode? = { _ in nil }
+
+    init(agenda: Agenda, deployment: Deployment, trace: Trace) {
+        self.agenda = agenda
+        self.deployment = deployment
+        self.trace = trace
+        // Δ on the slowest clock.
+        bound = .milliseconds(1005.0)
+    }
+
+    func report(_ invariant: String, _ detail: String) {
+        guard violation == nil else { return }
+        violation = Violation(invariant: invariant, detail: detail)
+        trace.note("CHECK", "\(invariant): \(detail)")
+    }
+
+    // MARK: what Redis did
+
+    func termBegan(_ term: TermRecord) {
+        let data = InheritedData(term.data, partitions: deployment.partitions)
+        let parent = deployment.terms.dropLast().last.map(\.index)
+        log.begin(from: parent, heads: data.heads)
+        arrivals.append([:])
+        inherited.append((data.revoked(of: sessions), data.versions))
+    }
+
+    func executed(_ server: SimulatedServer, _ node: SimulatedNode, _ command: RedisCommand, _ execution: Execution) {
+        guard let term = deployment.termOfServer[server.index] else { return }
+        if arrivals[term][node.name] == nil { arrivals[term][node.name] = Arrival(node, sessions) }
+        for (channel, message) in execution.published {
+            guard let partition = deployment.partition(ofEvents: channel),
+                let event = Event(String(decoding: message, as: UTF8.self))
+            else { continue }
+            log.append(event, in: partition, term: term)
+            note(event, in: partition, term: term)
+        }
+        if execution.hasWritten { deployment.noteName(of: server) }
+        if command.operation == "poll", case .array(let answer) = execution.reply, answer.first == .bytes(Self.same),
+            let partition = deployment.partition(of: command), self.term(of: node, partition) == term,
+            arrivals[term][node.name]?.polledAt[partition] == nil
+        {
+            arrivals[term][node.name]?.polledAt[partition] = agenda.now
+        }
+    }
+
+    /// Ties an event to the change that asked for it: the clients put the change's number into the reason.
+    private func note(_ event: Event, in partition: Partition, term: Int) {
+        guard event.reason.hasPrefix("#"), let number = Int(event.reason.dropFirst()), number < changes.count else { return }
+        var named: Set<SessionID> = changes[number].written[partition]?.sessions ?? []
+        if case .sessions(let ids) = event.change { named.formUnion(ids) }
+        changes[number].written[partition] = (term, named)
+        changesByTag[event.position.tag] = changes[number]
+    }
+
+    // MARK: what clients did
+
+    func issued(_ issued: IssuedSession, _ claims: Claims, askedAt: Int64) -> TrackedSession {
+        let session = TrackedSession(
+            number: sessions.count, issued: issued, claims: claims, askedAt: askedAt, issuedAt: agenda.now,
+            term: deployment.termOfServer[deployment.primary] ?? deployment.terms.count - 1)
+        sessions.append(session)
+        counts.issued += 1
+        return session
+    }
+
+    func asked(_ kind: TrackedChange.Kind, waitsForCluster: Bool) -> TrackedChange {
+        let change = TrackedChange(
+            number: changes.count, kind: kind, askedAt: agenda.now, waitsForCluster: waitsForCluster)
+        changes.append(change)
+        return change
+    }
+
+    func answered(_ change: TrackedChange, _ answer: ChangeAnswer) {
+        change.answeredAt = agenda.now
+        change.propagation = answer.propagation
+        change.version = answer.permissionsVersion
+        counts.note(answer.propagation)
+    }
+
+    // MARK: validate
+
+    /// An answer to validate that began at `began` (when the node turned to it).
+    func validated(_ session: TrackedSession, on node: SimulatedNode, began: Int64, _ result: ValidateResult) {
+        switch result {
+        case .active(let active): checkActive(session, node, began, active)
+        case .refused(let reason): checkRefused(session, node, reason)
+        }
+        checkChain(node, session.partition)
+    }
+
+    private func checkActive(_ session: TrackedSession, _ node: SimulatedNode, _ began: Int64, _ active: ActiveSession) {
+        counts.active += 1
+        let term = term(of: node, session.partition)
+        for change in changes {
+            guard let from = change.bindsFrom(bound: bound), began > from else { continue }
+            if change.ends(session), binds(change, session, term: term, in: session.partition) {
+                let state = change.propagation?.rawValue ?? ""
+                report(
+                    change.propagation == .published || change.propagation == .pending ? "I1" : "I2",
+                    "\(node.name) answers active for s\(session.number), which change #\(change.number) (\(state)) ended "
+                        + "at \(from / 1_000_000) ms; the node follows term \(term.map(String.init) ?? "none"), the change "
+                        + "ran in \(change.written[session.partition].map { String($0.term) } ?? "none")")
+            }
+            checkPermissions(change, session, node, term, active)
+        }
+        if refused[node.name]?.contains(session.number) == true {
+            report("I5", "\(node.name) answers active for s\(session.number), which it had refused as revoked")
+        }
+    }
+
+    private func checkPermissions(
+        _ change: TrackedChange, _ session: TrackedSession, _ node: SimulatedNode, _ term: Int?, _ active: ActiveSession
+    ) {
+        guard case .permissions(let user, _) = change.kind, user == session.user, session.issuedAt < change.askedAt,
+            let version = change.version, active.permissionsVersion < version
+        else { return }
+        let from = change.bindsFrom(bound: bound) ?? .max
+        guard isBound(change, term: term, in: session.partition, inherited: { $0.versions[user] ?? 0 >= version }, known: {
+            $0.versions[user] ?? 0 >= version
+        }) else { return }
+        report(
+            "I2 (permissions)",
+            "\(node.name) answers with version \(active.permissionsVersion) for s\(session.number), \(version) is in force "
+                + "since \(from / 1_000_000) ms")
+    }
+
+    private func checkRefused(_ session: TrackedSession, _ node: SimulatedNode, _ reason: RefusalReason) {
+        counts.refused += 1
+        switch reason {
+        case .sessionRevoked:
+            if node.knowsRevoked(session) { refused[node.name, default: []].insert(session.number) }
+            let isExplained = changes.contains { $0.mayEnd(session) } || session.isOfYoungTerm(deployment, bound, changes)
+            if !isExplained { report("I6", "\(node.name) refuses s\(session.number), which nothing revoked") }
+        case .tokenExpired:
+            // Its clock may be wrong by the skew bound.
+            let isOver = SimulatedTime.wallSeconds(at: agenda.now) + 45 >= session.claims.expiresAt.seconds
+            let isClockWrong = deployment.servers.contains { $0.clockOffsetMicroseconds != 0 } || deployment.hasSteppedClock
+            if !isOver, !isClockWrong, abs(node.process.wallOffsetSeconds) <= 30 {
+                report("I6", "\(node.name) says that s\(session.number) has expired")
+            }
+        case .sessionNotFound: break  // strict: the record went with Redis' data
+        case .tokenMissing, .tokenMalformed, .tokenSignatureInvalid:
+            report("I6", "\(node.name) refuses s\(session.number) as \(reason.rawValue)")
+        }
+    }
+
+    // MARK: the exception
+
+    private func term(of node: SimulatedNode, _ partition: Partition) -> Int? {
+        let term = node.table.withPartition(partition) { $0.feed.term }
+        return term.flatMap { deployment.index(of: $0) }
+    }
+
+    private func binds(_ change: TrackedChange, _ session: TrackedSession, term: Int?, in partition: Partition) -> Bool {
+        isBound(
+            change, term: term, in: partition, inherited: { $0.revoked.contains(session.number) },
+            known: { $0.revoked.contains(session.number) })
+    }
+
+    private func isBound(
+        _ change: TrackedChange, term: Int?, in partition: Partition,
+        inherited hasInherited: ((revoked: Set<Int>, versions: [UserID: UInt64])) -> Bool, known: (Arrival) -> Bool
+    ) -> Bool {
+        guard let term, let written = change.written[partition] else { return true }
+        guard term > written.term else { return true }
+        if hasInherited(inherited[term]) { return true }
+        let latest = deployment.terms[term].began + bound
+        return arrivals[term].values.contains { arrival in
+            known(arrival) && (arrival.polledAt[partition] ?? .max) <= latest
+        }
+    }
+
+    // MARK: I4
+
+    /// What a fresh node claims to have applied is in the log of its term's Redis, and in force.
+    private func checkChain(_ node: SimulatedNode, _ partition: Partition) {
+        let now = node.parts.service.clock.boot()
+        let (applied, isFresh) = node.table.withPartition(partition) { ($0.feed.applied, $0.feed.isFresh(at: now)) }
+        guard isFresh, let applied, let term = term(of: node, partition) else { return }
+        let events = log.events(in: partition, term: term)
+        if let entry = events.last(where: { $0.position.seq == applied.seq }), entry.position.tag != applied.tag {
+            report("I4", "\(node.name) has applied \(applied.seq) of another chain than its Redis'")
+        }
+        for event in events.suffix(64) where event.position.seq <= applied.seq {
+            if !node.hasInForce(event, in: partition) {
+                report("I4", "\(node.name) is at \(applied.seq) without event \(event.position.seq)")
+            }
+        }
+    }
+
+    /// I3: everything that returned is in force on every node that is ready, once the faults are over.
+    func checkEverything(on node: SimulatedNode) {
+        for change in changes where change.answeredAt != nil {
+            for session in sessions where change.ends(session) && !session.isOver(at: agenda.now) {
+                let term = term(of: node, session.partition)
+                guard binds(change, session, term: term, in: session.partition) else { continue }
+                counts.checkedAtEnd += 1
+                if !node.knowsRevoked(session) {
+                    report("I3", "\(node.name) does not know that change #\(change.number) ended s\(session.number)")
+                }
+            }
+        }
+    }
+
+    func noteUnavailable() { counts.unavailable += 1 }
+    func noteFailedWrite() { counts.failedWrites += 1 }
+    func noteFault() { counts.faults += 1 }
+}
+
+extension Checker.Arrival {
+    init(_ node: SimulatedNode, _ sessions: [TrackedSession]) {
+        revoked = Set(sessions.lazy.filter { node.knowsRevoked($0) }.map(\.number))
+        versions = node.permissionVersions(of: Set(sessions.map(\.user)))
+    }
+}

@@ -1,0 +1,56 @@
+// How much a run did: a run without violations says something only if it also says what it tried.
+
+import CurfewNode
+
+package struct Counts: Sendable {
+    package var runs = 0
+    package var issued = 0
+    package var active = 0
+    package var refused = 0
+    package var unavailable = 0
+    package var acknowledged = 0
+    package var fenced = 0
+    package var published = 0
+    package var pending = 0
+    package var failedWrites = 0
+    package var faults = 0
+    package var terms = 0
+    package var checkedAtEnd = 0
+
+    package init() {}
+
+    mutating func note(_ state: PropagationState) {
+        switch state {
+        case .acknowledged: acknowledged += 1
+        case .fenced: fenced += 1
+        case .published: published += 1
+        case .pending: pending += 1
+        }
+    }
+
+    package static func += (left: inout Counts, right: Counts) {
+        left.runs += right.runs
+        left.issued += right.issued
+        left.active += right.active
+        left.refused += right.refused
+        left.unavailable += right.unavailable
+        left.acknowledged += right.acknowledged
+        left.fenced += right.fenced
+        left.published += right.published
+        left.pending += right.pending
+        left.failedWrites += right.failedWrites
+        left.faults += right.faults
+        left.terms += right.terms
+        left.checkedAtEnd += right.checkedAtEnd
+    }
+
+    package var text: String {
+        """
+        \(runs) runs, \(faults) faults, \(terms) terms of Redis
+        \(active + refused + unavailable) validations: \(active) active, \(refused) refused, \(unavailable) unavailable
+        \(acknowledged + fenced + published + pending) changes: \(acknowledged) acknowledged, \(fenced) fenced, \
+        \(published) published, \(pending) pending; \(failedWrites) writes failed, \(issued) sessions issued
+        \(checkedAtEnd) revocations looked for on ready nodes at the ends
+        """
+    }
+}

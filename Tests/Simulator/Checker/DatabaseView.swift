@@ -1,0 +1,13 @@
+// Reads of a simulated Redis' data for the checker, which change nothing.
+
+extension SimulatedDatabase {
+    func hashField(_ key: String, _ field: String) -> String? {
+        guard case .hash(let fields) = entries[Bytes(key)]?.value else { return nil }
+        return fields[Bytes(field)]?.text
+    }
+
+    func scoredMembers(_ key: String) -> [(member: String, score: Double)] {
+        guard case .sortedSet(let set) = entries[Bytes(key)]?.value else { return [] }
+        return set.elements.map { ($0.member.text, $0.score) }
+    }
+}

@@ -1,0 +1,127 @@
+// What the clients did, in true time: sessions, changes, and what was answered. The checker judges by this and by what Redis really
+// executed, never by what a node believes.
+
+import CurfewCore
+import CurfewNode
+import CurfewRedis
+
+/// A session that a client holds a token of.
+// `@unchecked Sendable`: one thread runs the whole simulation.
+final class TrackedSession: @unchecked Sendable {
+    let number: Int
+    let id: SessionID
+    let user: UserID
+    let device: DeviceID?
+    let tenant: TenantID?
+    let token: [UInt8]
+    let claims: Claims
+    /// When it was asked for, and when the answer left the node.
+    let askedAt: Int64
+    let issuedAt: Int64
+    /// In which term Redis made it.
+    let term: Int
+
+    init(number: Int, issued: IssuedSession, claims: Claims, askedAt: Int64, issuedAt: Int64, term: Int) {
+        self.number = number
+        id = issued.session
+        user = issued.user
+        device = issued.device
+        tenant = claims.tenant
+        token = Array(issued.token.utf8)
+        self.claims = claims
+        self.askedAt = askedAt
+        self.issuedAt = issuedAt
+        self.term = term
+    }
+
+    var partition: Partition { id.partition }
+}
+
+/// A revoke or a change of permissions.
+// `@unchecked Sendable`: one thread runs the whole simulation.
+final class TrackedChange: @unchecked Sendable {
+    enum Kind: Sendable {
+        case revoke(RevokeTarget)
+        case permissions(UserID, Permissions)
+    }
+
+    let number: Int
+    let kind: Kind
+    let askedAt: Int64
+    let waitsForCluster: Bool
+    /// When the answer left the node; `nil` while it is out, or where the outcome is unknown.
+    var answeredAt: Int64?
+    var propagation: PropagationState?
+    /// For permissions: the stamp that it got.
+    var version: UInt64?
+    /// By partition: in which term its script ran, and the sessions that its event names.
+    var written: [Partition: (term: Int, sessions: Set<SessionID>)] = [:]
+
+    init(number: Int, kind: Kind, askedAt: Int64, waitsForCluster: Bool) {
+        self.number = number
+        self.kind = kind
+        self.askedAt = askedAt
+        self.waitsForCluster = waitsForCluster
+    }
+
+    /// After this moment no answer may begin that contradicts it: at once where it was fenced, else after Δ.
+    func bindsFrom(bound: Int64) -> Int64? {
+        guard let answeredAt else { return nil }
+        switch propagation {
+        case .acknowledged, .fenced: return answeredAt
+        case .published, .pending: return answeredAt + bound
+        case nil: return nil
+        }
+    }
+
+    /// Whether it certainly ends this session: it was asked for after the session's token was in its client's hands.
+    func ends(_ session: TrackedSession) -> Bool {
+        guard case .revoke(let target) = kind, session.issuedAt < askedAt else { return false }
+        switch target {
+        case .session(let id): return id == session.id
+        case .token(let token): return Array(token.utf8) == session.token
+        case .user(let user): return user == session.user
+        case .tenant(let tenant): return tenant == session.tenant
+        case .everyone: return true
+        case .device(let user, let device): return user == session.user && device == session.device && names(session)
+        case .userExcept(let user, let id): return user == session.user && id != session.id && names(session)
+        }
+    }
+
+    /// By device, and all but one: those that the user's index names. An index that Redis lost names nobody.
+    private func names(_ session: TrackedSession) -> Bool {
+        guard let written = written[session.partition] else { return false }
+        return written.sessions.contains(session.id) || written.term == session.term
+    }
+
+    /// Whether it may have anything to do with this session, whatever became of it.
+    func mayEnd(_ session: TrackedSession) -> Bool {
+        guard case .revoke(let target) = kind else { return false }
+        if let answeredAt, session.askedAt > answeredAt, target.isCutoff { return false }
+        switch target {
+        case .session(let id): return id == session.id
+        case .token(let token): return Array(token.utf8) == session.token
+        case .user(let user), .device(let user, _): return user == session.user
+        case .userExcept(let user, let id): return user == session.user && id != session.id
+        case .tenant(let tenant): return tenant == session.tenant
+        case .everyone: return true
+        }
+    }
+}
+
+extension RevokeTarget {
+    var isCutoff: Bool {
+        switch self {
+        case .user, .tenant, .everyone: true
+        case .session, .token, .device, .userExcept: false
+        }
+    }
+}
+
+/// A promise that was broken.
+struct Violation: Error, CustomStringConvertible {
+    let invariant: String
+    let detail: String
+
+    var description: String { "\(invariant): \(detail)" }
+}

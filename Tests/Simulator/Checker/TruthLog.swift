@@ -1,0 +1,27 @@
+// Every event that any Redis logged, by term: a new term begins with the part of the old log that its data still has.
+
+import CurfewCore
+
+struct TruthLog {
+    /// By term and partition, in order; the log's first event is made with the log and stays out.
+    private var events: [[Partition: [Event]]] = []
+    /// By tag: the term in which it was logged.
+    private(set) var termOfTag: [EventTag: Int] = [:]
+
+    /// - Parameters: the term that the new data comes from, and the last number that it has, by partition.
+    mutating func begin(from parent: Int?, heads: [Partition: LogPosition]) {
+        var kept: [Partition: [Event]] = [:]
+        for (partition, head) in heads {
+            let known = parent.flatMap { events[$0][partition] } ?? []
+            kept[partition] = known.filter { $0.position.seq <= head.seq }
+        }
+        events.append(kept)
+    }
+
+    mutating func append(_ event: Event, in partition: Partition, term: Int) {
+        events[term][partition, default: []].append(event)
+        termOfTag[event.position.tag] = term
+    }
+
+    func events(in partition: Partition, term: Int) -> [Event] { events[term][partition] ?? [] }
+}

@@ -1,0 +1,198 @@
+// The clients: they log in, validate, revoke in every way, change permissions, on any node, and give what they were answered to the
+// checker. Few users, devices and tenants, so that everything meets everything.
+
+import CurfewCore
+import CurfewNode
+
+final class Workload {
+    private let world: World
+    private var chance: SeededRandom
+    private let users: [UserID]
+    private let devices: [DeviceID]
+    private let tenants: [TenantID]
+    private static let maximumSessions = 250
+    /// Sessions that nothing may have ended: more are issued while there are fewer.
+    private static let wantedLive = 12
+
+    init(world: World, chance: SeededRandom) {
+        self.world = world
+        self.chance = chance
+        users = (0..<4).compactMap { UserID("u\($0)") }
+        devices = (0..<2).compactMap { DeviceID("d\($0)") }
+        tenants = (0..<2).compactMap { TenantID("t\($0)") }
+    }
+
+    func begin() {
+        world.agenda.after(.milliseconds(5.0)) { [self] in next() }
+    }
+
+    private func next() {
+        guard !world.isHealing else { return }
+        if let node = world.anyNode(&chance) { act(on: node) }
+        let pause = Double.random(in: 0...2, using: &chance) * world.scenario.operationPause
+        world.agenda.after(.milliseconds(pause)) { [self] in next() }
+    }
+
+    private func act(on node: SimulatedNode) {
+        let draw = Int.random(in: 0..<100, using: &chance)
+        if world.checker.sessions.isEmpty || (draw < 30 && wantsSessions) {
+            issue(on: node)
+        } else if draw < 88 {
+            for _ in 0..<Int.random(in: 1...4, using: &chance) {
+                if let node = world.anyNode(&chance) { validate(pickSession(), on: node, options()) }
+            }
+        } else if draw < 97 {
+            revoke(target(), on: node)
+        } else {
+            setPermissions(on: node)
+        }
+    }
+
+    private var wantsSessions: Bool {
+        let sessions = world.checker.sessions
+        guard sessions.count < Self.maximumSessions else { return false }
+        let live = sessions.suffix(Self.wantedLive * 3).count { session in
+            !world.checker.changes.contains { $0.mayEnd(session) }
+        }
+        return live < Self.wantedLive
+    }
+
+    /// Half of them such as something ended: they are what a mistake would show on. The others mostly young.
+    private func pickSession() -> TrackedSession {
+        let sessions = world.checker.sessions
+        guard chance.chance(0.5) else { return chance.pick(Array(sessions.suffix(Self.wantedLive * 2))) }
+        if let change = world.checker.changes.last(where: { _ in chance.chance(0.4) }) {
+            let ended = sessions.filter { change.mayEnd($0) }
+            if !ended.isEmpty { return chance.pick(ended) }
+        }
+        return chance.pick(sessions)
+    }
+
+    private func options() -> ValidateOptions {
+        var options = ValidateOptions()
+        options.isStrict = chance.chance(0.06)
+        if chance.chance(0.05), let fence = world.lastFence { options.atLeast = fence }
+        return options
+    }
+
+    private func issue(on node: SimulatedNode) {
+        var request = IssueRequest(user: chance.pick(users))
+        if chance.chance(0.8) { request.device = chance.pick(devices) }
+        if chance.chance(0.5) { request.tenant = chance.pick(tenants) }
+        request.permissions = Permissions(["p0"]) ?? .none
+        let (askedAt, world) = (world.agenda.now, world)
+        world.trace.note("client", "login of \(request.user) on \(node.name)")
+        node.run { [request] in
+            do {
+                let issued = try await node.parts.service.issue(request)
+                guard let claims = try? node.keyRing.decode(Array(issued.token.utf8)) else {
+                    return world.checker.report("I6", "\(node.name) issued a token that it refuses")
+                }
+                let session = world.checker.issued(issued, claims, askedAt: askedAt)
+                world.trace.note(node.name, "issued s\(session.number) of \(issued.user), stamp \(claims.stamp.microseconds)")
+            } catch {
+                world.checker.noteFailedWrite()
+            }
+        }
+    }
+
+    func validate(_ session: TrackedSession, on node: SimulatedNode, _ options: ValidateOptions = ValidateOptions()) {
+        let world = world
+        node.run {
+            let began = world.agenda.now
+            do {
+                let result = try await node.parts.service.validate(token: session.token, options: options)
+                world.trace.note(node.name, "validate s\(session.number): \(result.word)\(options.isStrict ? " (strict)" : "")")
+                world.checker.validated(session, on: node, began: began, result)
+            } catch {
+                world.trace.note(node.name, "validate s\(session.number): unavailable")
+                world.checker.noteUnavailable()
+            }
+        }
+    }
+
+    private func target() -> RevokeTarget {
+        let session = pickSession()
+        switch Int.random(in: 0..<100, using: &chance) {
+        case ..<55: return .session(session.id)
+        case ..<75: return .token(String(decoding: session.token, as: UTF8.self))
+        case ..<83: return .user(session.user)
+        case ..<91: return .device(session.user, session.device ?? chance.pick(devices))
+        case ..<96: return .userExcept(session.user, session.id)
+        case ..<99: return .tenant(chance.pick(tenants))
+        default: return .everyone
+        }
+    }
+
+    private func changeOptions(_ change: TrackedChange) -> ChangeOptions {
+        var options = ChangeOptions()
+        options.waitsForCluster = change.waitsForCluster
+        options.reason = "#\(change.number)"
+        if change.waitsForCluster, chance.chance(0.1) { options.timeoutMilliseconds = 300 }
+        options.waitsForReplica = chance.chance(0.03)
+        return options
+    }
+
+    private func revoke(_ target: RevokeTarget, on node: SimulatedNode) {
+        let change = world.checker.asked(.revoke(target), waitsForCluster: chance.chance(0.7))
+        perform(change, on: node) { service, options throws(ServiceError) in
+            try await service.revoke(target, options: options)
+        }
+    }
+
+    private func setPermissions(on node: SimulatedNode) {
+        let user = chance.pick(users)
+        guard let permissions = Permissions(["p\(Int.random(in: 0..<5, using: &chance))"]) else { return }
+        let change = world.checker.asked(.permissions(user, permissions), waitsForCluster: chance.chance(0.7))
+        perform(change, on: node) { service, options throws(ServiceError) in
+            try await service.setPermissions(of: user, to: permissions, options: options)
+        }
+    }
+
+    private func perform(
+        _ change: TrackedChange, on node: SimulatedNode,
+        _ call: @escaping @Sendable (SessionService, ChangeOptions) async throws(ServiceError) -> ChangeAnswer
+    ) {
+        let options = changeOptions(change)
+        world.trace.note("client", "#\(change.number) \(change.word)\(change.waitsForCluster ? ", waits" : "") on \(node.name)")
+        let world = world
+        node.run {
+            do {
+                let answer = try await call(node.parts.service, options)
+                world.trace.note(node.name, "#\(change.number) returns \(answer.propagation), fence \(answer.fence)")
+                world.checker.answered(change, answer)
+                world.lastFence = answer.fence
+            } catch {
+                world.trace.note(node.name, "#\(change.number) fails: \(error)")
+                world.checker.noteFailedWrite()
+            }
+        }
+    }
+}
+
+extension ValidateResult {
+    var word: String {
+        switch self {
+        case .active(let active): "active, \(active.ageMilliseconds) ms"
+        case .refused(let reason): reason.rawValue
+        }
+    }
+}
+
+extension TrackedChange {
+    var word: String {
+        switch kind {
+        case .permissions(let user, let permissions): "permissions of \(user) to \(permissions.names)"
+        case .revoke(let target):
+            switch target {
+            case .session(let id): "revoke \(id)"
+            case .token: "revoke by token"
+            case .user(let user): "revoke \(user)"
+            case .userExcept(let user, let id): "revoke \(user) but \(id)"
+            case .device(let user, let device): "revoke \(user) on \(device)"
+            case .tenant(let tenant): "revoke \(tenant)"
+            case .everyone: "revoke everyone"
+            }
+        }
+    }
+}
