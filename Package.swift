@@ -104,7 +104,9 @@ let package = Package(
         .testTarget(
             name: "CurfewRedisTests", dependencies: ["CurfewRedis", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "CurfewNodeTests", dependencies: ["CurfewNode", "TestSupport"], swiftSettings: strict),
+            name: "CurfewNodeTests",
+            dependencies: ["CurfewNode", "TestSupport", .product(name: "NIOEmbedded", package: nio)],
+            swiftSettings: strict),
         .testTarget(
             name: "CommandTests", dependencies: ["TestSupport", "curfew"], swiftSettings: strict),
         .testTarget(
