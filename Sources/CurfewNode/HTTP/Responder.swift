@@ -47,7 +47,8 @@ struct Responder: Sendable {
         let path = head.path ?? "/"
         do throws(Problem) {
             _ = try caller(of: head.headerFields, path: path.prefix { $0 != "?" })
-            guard table.isOpen(path[...]), case .found(let route, _) = try table.match(method: head.method.rawValue, path: path[...])
+            guard table.isOpen(path[...]),
+                case .found(let route, _) = try table.match(method: head.method.rawValue, path: path[...])
             else { return nil }
             return try calls.answerAtOnce(route.call)
         } catch {
