@@ -20,7 +20,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         // TLS towards Redis, whatever hiredis was built with.
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
-        // The listeners: accepting, graceful shutdown, a channel of our own for each connection.
+        // Requests, bodies and answers as tasks see them, behind a connection handler of our own.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         // HTTP methods, statuses and header fields as types.
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -36,7 +36,7 @@ let package = Package(
             traits: ["JSON", "CommandLineArguments"]),
         // HTTP from the command line's own calls, and from the tests.
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
-        // HTTP types on NIO channels, as Hummingbird uses them.
+        // HTTP types on NIO channels, as Hummingbird uses them; the graceful end of a listener.
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         // Deques for bounded queues.
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -62,6 +62,7 @@ let package = Package(
                 "CurfewCore", "CurfewRedis",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOExtras", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -120,7 +121,9 @@ let package = Package(
         .testTarget(
             name: "CurfewRedisTests", dependencies: ["CurfewRedis", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "CurfewNodeTests", dependencies: ["CurfewNode", "TestSupport"], swiftSettings: strict),
+            name: "CurfewNodeTests",
+            dependencies: ["CurfewNode", "TestSupport", .product(name: "NIOEmbedded", package: nio)],
+            swiftSettings: strict),
         .testTarget(
             name: "CommandTests", dependencies: ["TestSupport", "curfew"], swiftSettings: strict),
         .testTarget(

@@ -105,6 +105,8 @@ package struct KindSettings: Sendable, Equatable {
 /// What one listener takes before it answers with a refusal.
 package struct ListenerLimits: Sendable, Equatable {
     package var maximumConnections = 10_000
+    /// Calls that are being worked on, validate's fast path aside.
+    package var maximumCalls = 1_000
     package var maximumBodyBytes = 64 * 1024
     package var maximumBatchBodyBytes = 8 * 1024 * 1024
     package var maximumHeadBytes = 16 * 1024

@@ -15,7 +15,10 @@ package struct ClusterOptions: Sendable {
     package var arguments: [String] = []
     package var redis = RedisServerOptions()
 
-    package init(stalenessBoundMilliseconds: Int = 1_000, logLevel: String = "info", arguments: [String] = []) {
+    package init(
+        nodes: Int = 3, stalenessBoundMilliseconds: Int = 1_000, logLevel: String = "info", arguments: [String] = []
+    ) {
+        self.nodes = nodes
         self.stalenessBoundMilliseconds = stalenessBoundMilliseconds
         self.logLevel = logLevel
         self.arguments = arguments

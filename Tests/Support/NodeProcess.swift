@@ -95,6 +95,14 @@ package final class NodeProcess: Sendable {
     /// How it ended; `nil` while it runs (or never started).
     package var exit: SpawnedProcess.Exit? { process?.status() }
 
+    /// Memory that it has now; `nil` where it isn't running.
+    package var residentBytes: Int? {
+        guard let process, let text = try? String(contentsOfFile: "/proc/\(process.pid)/statm", encoding: .utf8),
+            let pages = text.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
+        else { return nil }
+        return pages * sysconf(Int32(_SC_PAGESIZE))
+    }
+
     /// SIGTERM; doesn't wait.
     package func terminate() { process?.send(SIGTERM) }
     /// SIGKILL, and gone when this returns.

@@ -105,7 +105,7 @@ package final class RawConnection {
         buffer += piece.prefix(count)
     }
 
-    private static func parseHead(_ bytes: ArraySlice<UInt8>) throws -> HTTPAnswer {
+    fileprivate static func parseHead(_ bytes: ArraySlice<UInt8>) throws -> HTTPAnswer {
         let lines = String(decoding: bytes, as: UTF8.self).components(separatedBy: "\r\n")
         let first = lines[0].split(separator: " ")
         guard first.count >= 2, first[0].hasPrefix("HTTP/1."), let status = Int(first[1]) else {
@@ -126,5 +126,18 @@ extension sockaddr_in {
         address.sin_port = in_port_t(UInt16(port).bigEndian)
         address.sin_addr = in_addr(s_addr: inet_addr("127.0.0.1"))
         return address
+    }
+}
+
+extension HTTPAnswer {
+    /// Takes the first answer off what was received, where it is whole. For answers that state their length.
+    static func first(in received: inout [UInt8]) throws -> HTTPAnswer? {
+        guard let end = received.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
+        var answer = try RawConnection.parseHead(received[..<end.lowerBound])
+        let length = answer.header("content-length").flatMap { Int($0) } ?? 0
+        guard received.count >= end.upperBound + length else { return nil }
+        answer.body = Array(received[end.upperBound..<(end.upperBound + length)])
+        received.removeFirst(end.upperBound + length)
+        return answer
     }
 }

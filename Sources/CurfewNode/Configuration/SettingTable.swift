@@ -21,12 +21,21 @@ extension Setting {
         ) { configuration, text throws(Expectation) in configuration.allowsPlaintext = try flag(text) },
         .init(
             "max-connections", .listeners, form: "count", default: "10000",
-            "Connections that each listener has at once, 1 to 1000000; one more is answered 503."
+            "Connections that each listener has at once, 1 to 1000000; one more ends the one that was idle longest."
         ) { configuration, text throws(Expectation) in
             let expected = "a whole number from 1 to 1000000"
             let count = try integer(text, expected)
             guard (1...1_000_000).contains(count) else { throw Expectation(expected) }
             configuration.limits.maximumConnections = count
+        },
+        .init(
+            "max-calls", .listeners, form: "count", default: "1000",
+            "Calls that each listener works on at once, 1 to 100000, validate from memory aside; more are answered 503."
+        ) { configuration, text throws(Expectation) in
+            let expected = "a whole number from 1 to 100000"
+            let count = try integer(text, expected)
+            guard (1...100_000).contains(count) else { throw Expectation(expected) }
+            configuration.limits.maximumCalls = count
         },
     ]
 

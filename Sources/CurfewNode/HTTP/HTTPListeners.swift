@@ -17,9 +17,12 @@ package struct HTTPListeners: Sendable {
         group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, acceptsInsecureCookies: Bool = false,
         onListening: @escaping @Sendable (_ isAdmin: Bool, _ address: ListenAddress) -> Void = { _, _ in }
     ) {
+        let connections = HTTPListeners.maximumConnections(configuration.limits, logger: logger)
         let fastPath = FastPath(
             keyRing: service.keyRing, table: service.table, clock: service.clock, configuration: configuration)
-        listeners = ListenerKind.allCases.map { kind in
+        var quiet = logger
+        quiet.logLevel = .critical
+        listeners = ListenerKind.allCases.map { [quiet] kind in
             let table = RouteTable(kind)
             let responder = Responder(
                 table: table, keys: keys,
@@ -30,13 +33,29 @@ package struct HTTPListeners: Sendable {
             var settings = ConnectionSettings(configuration.limits, table: table)
             settings.head.acceptsInsecureCookie = acceptsInsecureCookies
             settings.fastPath = kind == .public ? fastPath : nil
+            settings.atOnce = { responder.answerAtOnce($0) }
+            // One gate a listener. What was not begun within half of the time that Redis has is not begun.
+            let gate = CallGate(
+                maximum: configuration.limits.maximumCalls, patience: configuration.redisTimeout / 2,
+                clock: service.clock)
             return Listener(
                 kind: kind, address: kind == .public ? configuration.listen : configuration.adminListen,
-                channel: ListenerChannel(
-                    responder: responder, settings: settings,
-                    maximumConnections: configuration.limits.maximumConnections),
+                connections: ListenerConnections(
+                    responder: responder, settings: settings, maximum: connections, gate: gate, group: group,
+                    logger: quiet),
                 group: group, logger: logger, onListening: { onListening(kind == .admin, $0) })
         }
+    }
+
+    /// As many as asked for, as long as the system lets this process have so many files.
+    private static func maximumConnections(_ limits: ListenerLimits, logger: Logger) -> Int {
+        let files = OpenFiles.raiseLimit()
+        let possible = OpenFiles.connectionsPerListener(limit: files)
+        guard possible < limits.maximumConnections else { return limits.maximumConnections }
+        logger.warning(
+            "fewer connections than max-connections: the limit of open files (ulimit -n) has room for no more",
+            metadata: ["connections": "\(possible)", "open_files": "\(files)"])
+        return possible
     }
 
     /// Both listeners as one service: they serve until they are told to stop, then both at once answer what is in
@@ -49,12 +68,24 @@ private struct BothListeners: Service {
     let listeners: [Listener]
 
     func run() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for listener in listeners { group.addTask { try await listener.run() } }
-            for try await _ in group where !Task.isShuttingDownGracefully {
-                // One ended without being told to: a node with half of its listeners is none.
-                group.cancelAll()
+        let acceptor = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let ended = await result(acceptingOn: acceptor)
+        try await acceptor.shutdownGracefully()
+        try ended.get()
+    }
+
+    private func result(acceptingOn acceptor: any EventLoopGroup) async -> Result<Void, any Error> {
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for listener in listeners { group.addTask { try await listener.run(acceptingOn: acceptor) } }
+                for try await _ in group where !Task.isShuttingDownGracefully {
+                    // One ended without being told to: a node with half of its listeners is none.
+                    group.cancelAll()
+                }
             }
+            return .success(())
+        } catch {
+            return .failure(error)
         }
     }
 }
@@ -62,12 +93,14 @@ private struct BothListeners: Service {
 extension ConnectionSettings {
     init(_ limits: ListenerLimits, table: RouteTable) {
         let batchPath = table.batchPath.map { Array($0.utf8) }
+        let lightPaths = table.routes.filter(\.isLight).map { Array($0.path.utf8) }
         self.init(
             head: HeadLimits(maximumBytes: limits.maximumHeadBytes, maximumFields: limits.maximumHeadFields),
             bodyLimit: { path in
                 if let batchPath, path.elementsEqual(batchPath) { return limits.maximumBatchBodyBytes }
                 return limits.maximumBodyBytes
             },
+            isLight: { path in lightPaths.contains { path.elementsEqual($0) } },
             headTimeout: limits.headTimeout, idleTimeout: limits.idleTimeout)
     }
 }

@@ -1,12 +1,11 @@
-// One listener: Hummingbird's server with our own child channel, whose only codec is `ConnectionHandler`. Connections are
-// counted here, so that the one too many gets a written answer instead of waiting in the kernel.
+// One listener: a socket that is listened on, and its graceful end. What a connection is made of, and how many there may be,
+// is in ListenerConnections.swift.
 
-import HummingbirdCore
 import Logging
 import NIOCore
-import NIOHTTPTypes
+import NIOExtras
+import NIOPosix
 import ServiceLifecycle
-import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -24,71 +23,60 @@ package struct ListenerError: Error, Sendable, Equatable, CustomStringConvertibl
     package var description: String { "cannot listen on \(address): \(reason)" }
 }
 
-/// The child channel of both listeners.
-struct ListenerChannel: ServerChildChannel, HTTPChannelHandler {
-    typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
-
-    /// Past the maximum so many more get an answer; beyond that they are closed without one.
-    private static let refusalsAtOnce = 1_000
-
-    let responder: HTTPChannelHandler.Responder
-    let settings: ConnectionSettings
-    let maximumConnections: Int
-    private let connections = ConnectionCount()
-
-    init(responder: Responder, settings: ConnectionSettings, maximumConnections: Int) {
-        self.responder = { request, writer, _ in try await responder.respond(to: request, with: writer) }
-        self.settings = settings
-        self.maximumConnections = maximumConnections
-    }
-
-    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        channel.eventLoop.makeCompletedFuture {
-            let count = connections.increment()
-            channel.closeFuture.whenComplete { [connections] _ in connections.decrement() }
-            // Never a thrown error: it would reach the accepting channel and end the listener.
-            let handler = ConnectionHandler(settings: settings, admission: admission(ofConnection: count))
-            try channel.pipeline.syncOperations.addHandler(handler, position: .first)
-            return try NIOAsyncChannel(
-                wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
-        }
-    }
-
-    private func admission(ofConnection count: Int) -> ConnectionHandler.Admission {
-        if count <= maximumConnections { return .welcome }
-        return count <= maximumConnections + ListenerChannel.refusalsAtOnce ? .oneTooMany : .unwelcome
-    }
-
-    func handle(value channel: Value, logger: Logger) async { await handleHTTP(asyncChannel: channel, logger: logger) }
-}
-
-/// How many connections a listener has.
-private final class ConnectionCount: Sendable {
-    private let count = Atomic(0)
-
-    func increment() -> Int { count.wrappingAdd(1, ordering: .relaxed).newValue }
-    func decrement() { count.wrappingSubtract(1, ordering: .relaxed) }
-}
-
-/// Serves until a graceful stop or cancellation.
+/// Serves until a graceful stop or cancellation. Connections are accepted on a thread that does nothing else, and set up on
+/// their event loops: however many calls wait for a core, a newcomer gets its connection, and health checks their answer.
 struct Listener: Sendable {
+    /// Connections that the system keeps until they are accepted; it cuts this to what it allows.
+    private static let backlog: Int32 = 4_096
+
     let kind: ListenerKind
     let address: ListenAddress
-    let channel: ListenerChannel
+    let connections: ListenerConnections
     let group: any EventLoopGroup
     let logger: Logger
     let onListening: @Sendable (ListenAddress) -> Void
 
-    func run() async throws {
-        var quiet = logger
-        quiet.logLevel = .critical
-        let server = Server(
-            childChannelSetup: channel,
-            configuration: ServerConfiguration(address: .hostname(address.host, port: address.port), backlog: 1_024),
-            onServerRunning: { channel in announce(channel) },
-            eventLoopGroup: group, logger: quiet)
+    func run(acceptingOn acceptor: any EventLoopGroup) async throws {
+        let (arrivals, arrived) = AsyncStream.makeStream(of: FrameworkConnection.self)
+        let quiescing = ServerQuiescingHelper(group: acceptor)
+        let server = try await bind(acceptor, quiescing, arrived)
+        announce(server)
+        let ended = server.eventLoop.makePromise(of: Void.self)
+        ended.futureResult.whenComplete { _ in arrived.finish() }
+        // However it ends, those that are connected get their answers first.
+        server.closeFuture.whenComplete { _ in quiescing.initiateShutdown(promise: ended) }
+        await withTaskCancellationHandler {
+            await withGracefulShutdownHandler {
+                await withDiscardingTaskGroup { group in
+                    for await connection in arrivals { group.addTask { await connection.serve() } }
+                }
+            } onGracefulShutdown: {
+                quiescing.initiateShutdown(promise: nil)
+            }
+        } onCancel: {
+            server.close(promise: nil)
+        }
+    }
+
+    private func bind(
+        _ acceptor: any EventLoopGroup, _ quiescing: ServerQuiescingHelper,
+        _ arrived: AsyncStream<FrameworkConnection>.Continuation
+    ) async throws -> any Channel {
         do {
-            try await server.run()
+            return try await ServerBootstrap(group: acceptor, childGroup: group)
+                .serverChannelOption(.backlog, value: Listener.backlog)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelOption(.allowRemoteHalfClosure, value: true)
+                .serverChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let handler = quiescing.makeServerChannelHandler(channel: channel)
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                    }
+                }
+                .childChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture { try connections.setUp(channel) { arrived.yield($0) } }
+                }
+                .bind(host: address.host, port: address.port).get()
         } catch let error as IOError {
             throw ListenerError(address: address, reason: error.localizedReason)
         }

@@ -29,9 +29,10 @@ struct Responder: Sendable {
     let limits: ListenerLimits
     let logger: Logger
 
-    /// Answers one request of the framework's.
-    func respond(to request: Request, with writer: consuming ResponseWriter) async throws {
-        let answer = await answer(to: request)
+    /// Answers one request of the framework's. Its place is free before the answer is written: who is slow to read it holds none.
+    func respond(to request: Request, with writer: consuming ResponseWriter, place: CallPlace) async throws {
+        let answer = await answer(to: request, place: place)
+        place.release()
         var fields = HTTPFields()
         for field in answer.fields {
             if let name = HTTPField.Name(field.name) { fields.append(HTTPField(name: name, value: field.value)) }
@@ -41,9 +42,25 @@ struct Responder: Sendable {
         try await writer.write(response: head, body: ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))
     }
 
-    private func answer(to request: Request) async -> Answer {
+    /// What needs no task: a refusal of who calls, and the calls that must be answered whatever else is under way.
+    func answerAtOnce(_ head: HTTPRequest) -> Answer? {
+        let path = head.path ?? "/"
         do throws(Problem) {
-            return try await calls.answer(try await understand(request))
+            _ = try caller(of: head.headerFields, path: path.prefix { $0 != "?" })
+            guard table.isOpen(path[...]),
+                case .found(let route, _) = try table.match(method: head.method.rawValue, path: path[...])
+            else { return nil }
+            return try calls.answerAtOnce(route.call)
+        } catch {
+            return Answer(error)
+        }
+    }
+
+    private func answer(to request: Request, place: CallPlace) async -> Answer {
+        do throws(Problem) {
+            let call = try await understand(request)
+            if place.hasWaitedTooLong { throw Problem(.overloaded, "the call waited too long for its turn") }
+            return try await calls.answer(call)
         } catch {
             if error.code == .internalError {
                 logger.error("internal failure", metadata: ["detail": "\(error.detail)"])
@@ -87,16 +104,17 @@ struct Responder: Sendable {
     }
 
     private func body(of request: Request, for route: Route) async throws(Problem) -> [UInt8] {
-        guard route.body != .ignored else { return [] }
         let limit = route.isBatch ? limits.maximumBatchBodyBytes : limits.maximumBodyBytes
         let body: [UInt8]
         do {
+            // One that is ignored, too: no work begins for a request that is not whole.
             body = Array(try await request.body.collect(upTo: limit).readableBytesView)
         } catch is NIOTooManyBytesError {
             throw Problem(.bodyTooLarge)
         } catch {
             throw .malformed("the request ended within its body")
         }
+        if route.body == .ignored { return [] }
         if route.body == .absent {
             guard body.isEmpty else { throw .malformed("this call takes no body") }
             return []

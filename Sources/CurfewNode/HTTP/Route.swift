@@ -55,6 +55,16 @@ struct Route: Sendable {
 }
 
 extension Route {
+    /// Answered from what the node knows, in no time.
+    var isLight: Bool {
+        switch call {
+        case .healthLive, .healthReady, .description, .cluster: true
+        case .validate, .validateToken, .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions,
+            .endSessions, .setPermissions:
+            false
+        }
+    }
+
     /// The path's parameters, percent-decoded, where this path has the route's shape; `nil` where it has not.
     /// Throws for a parameter that is no text.
     func parameters(in path: Substring) throws(Problem) -> [String]? {

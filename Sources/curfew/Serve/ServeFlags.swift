@@ -30,6 +30,7 @@ struct ListenerFlags: ParsableArguments {
     @Option(setting: "admin-listen") var adminListen: String?
     @Flag(name: .customLong("allow-plaintext"), help: help(of: "allow-plaintext")) var allowPlaintext = false
     @Option(setting: "max-connections") var maxConnections: String?
+    @Option(setting: "max-calls") var maxCalls: String?
 }
 
 struct RedisFlags: ParsableArguments {

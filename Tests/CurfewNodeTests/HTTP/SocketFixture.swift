@@ -101,6 +101,7 @@ struct SocketFixture {
 
     init(
         fastPath: FastPath? = nil, answersAtOnce: Bool = true, admission: ConnectionHandler.Admission = .welcome,
+        place: CallPlace? = nil,
         _ change: @Sendable (inout ConnectionSettings) -> Void = { _ in }
     ) async throws {
         let group = MultiThreadedEventLoopGroup.singleton
@@ -112,7 +113,7 @@ struct SocketFixture {
             .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { [settings] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let handler = ConnectionHandler(settings: settings, admission: admission)
+                    let handler = ConnectionHandler(settings: settings, admission: admission, place: place)
                     try channel.pipeline.syncOperations.addHandler(handler)
                     try channel.pipeline.syncOperations.addHandler(slow)
                 }

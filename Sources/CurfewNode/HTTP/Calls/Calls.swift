@@ -20,9 +20,21 @@ struct Calls: Sendable {
         case .endSessions: try await endSessions(request)
         case .setPermissions: try await setPermissions(request)
         case .cluster: cluster()
-        case .healthLive: .json { $0.member("status", "live") }
+        case .healthLive: live()
         case .healthReady: try ready()
         case .description: Answer(body: description)
+        }
+    }
+
+    /// The calls that everybody may make and that nothing is waited for; `nil` for the others.
+    func answerAtOnce(_ call: Call) throws(Problem) -> Answer? {
+        switch call {
+        case .healthLive: live()
+        case .healthReady: try ready()
+        case .description: Answer(body: description)
+        case .validate, .validateToken, .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions,
+            .endSessions, .setPermissions, .cluster:
+            nil
         }
     }
 
@@ -30,6 +42,8 @@ struct Calls: Sendable {
     func run<Value>(_ verb: () async throws(ServiceError) -> Value) async throws(Problem) -> Value {
         do throws(ServiceError) { return try await verb() } catch { throw Problem(error) }
     }
+
+    private func live() -> Answer { .json { $0.member("status", "live") } }
 
     private func ready() throws(Problem) -> Answer {
         let readiness = service.readiness()

@@ -103,12 +103,13 @@ extension ConnectionHandler {
         context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(delay), body)
     }
 
-    /// A connection without traffic ends after `idleTimeout`, up to a quarter late; one whose answer is under way doesn't.
+    /// A connection without traffic ends after `idleTimeout`, up to a quarter late; one whose answer is under way doesn't,
+    /// unless the client does not read what it is sent.
     func scheduleIdleTick(_ context: ChannelHandlerContext) {
         let period = settings.idleTimeout / ConnectionHandler.ticksUntilIdle
         timers.idle = schedule(context, after: period) {
             // A request that is only half there has a deadline of its own, which ends with an answer.
-            let isBusy = self.machine.current != nil && !self.machine.isClosed
+            let isBusy = self.machine.current != nil && !self.machine.isClosed && self.isChannelWritable
             let isIdle = self.timers.isQuiet && self.timers.request == nil && !isBusy
             self.timers.quietTicks = isIdle ? self.timers.quietTicks + 1 : 0
             self.timers.isQuiet = true

@@ -13,6 +13,10 @@ struct ConnectionSettings: Sendable {
     var head = HeadLimits()
     /// The body limit of a path, by the path's bytes.
     var bodyLimit: @Sendable (UnsafeRawBufferPointer) -> Int
+    /// Whether the calls of a path need nothing that is scarce.
+    var isLight: @Sendable (UnsafeRawBufferPointer) -> Bool = { _ in false }
+    /// Answers that need no task: given on the event loop, whatever else is under way.
+    var atOnce: @Sendable (HTTPRequest) -> Answer? = { _ in nil }
     /// Only the public listener has one.
     var fastPath: FastPath?
     var headTimeout = Duration.seconds(10)
@@ -40,12 +44,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Bytes that the machine hasn't taken away.
     var input = ByteBuffer()
     /// Answers of the fast path that aren't written yet.
-    private var output = ByteBuffer()
+    var output = ByteBuffer()
     private var scratch: VerdictScratch?
     private var isProcessing = false
-    private var hasFiredReads = false
+    var hasFiredReads = false
     private var isReadHeld = false
-    private var isHeadRequest = false
+    var isHeadRequest = false
     var isChannelWritable = true
     /// The client has said all that it will.
     var isInputClosed = false
@@ -53,6 +57,17 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var isQuiescing = false
     /// The last answer is on its way out.
     var isFinishing = false
+    /// Where the call under way is counted.
+    let place: CallPlace?
+    var call = CallUnderWay()
+    /// Puts the framework behind this handler; done before the first request that it gets.
+    var attach: ((any Channel) -> Void)?
+    /// A whole head came since the ring's hand last passed.
+    var wasUseful = true
+    /// See `ConnectionRing`.
+    weak var ring: ConnectionRing?
+    var placeInRing: Int?
+    private(set) var context: ChannelHandlerContext?
     private let admission: Admission
 
     /// Whether there is room for one more connection.
@@ -64,22 +79,33 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case unwelcome
     }
 
-    init(settings: ConnectionSettings, admission: Admission = .welcome) {
+    init(
+        settings: ConnectionSettings, admission: Admission = .welcome, place: CallPlace? = nil,
+        attach: ((any Channel) -> Void)? = nil
+    ) {
         self.settings = settings
         self.admission = admission
+        self.place = place
+        self.attach = attach
         machine = ConnectionMachine(limits: settings.head)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
         if settings.fastPath != nil { scratch = .ofThisThread() }
         if context.channel.isActive { start(context) }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { timers.cancel() }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timers.cancel()
+        ring?.remove(self)
+        self.context = nil
+    }
 
     func channelActive(context: ChannelHandlerContext) {
         start(context)
-        context.fireChannelActive()
+        // Who is put behind this later is told then.
+        if attach == nil { context.fireChannelActive() }
     }
 
     private func start(_ context: ChannelHandlerContext) {
@@ -159,8 +185,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .request(let head): decide(head, context)
         case .skip(let count): input.moveReaderIndex(forwardBy: count)
         case .body(let count):
-            if let content = input.readSlice(length: count) { fire(.body(content), context) }
-        case .requestEnded: fire(.end(nil), context)
+            if let content = input.readSlice(length: count) { take(content, context) }
+        case .requestEnded: endRequest(context)
         case .refuse(let refusal, let mayAnswer):
             if mayAnswer { refuse(Problem(refusal)) }
             if machine.current != nil { context.fireErrorCaught(ConnectionError.refused) }
@@ -169,6 +195,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func decide(_ head: RequestHead, _ context: ChannelHandlerContext) {
+        wasUseful = true
         if let fastPath = settings.fastPath, let scratch {
             let connection = AnswerBytes.Connection(of: head, closes: machine.closesAfterAnswer || head.closes)
             if output.capacity == 0 { output = context.channel.allocator.buffer(capacity: 1024) }
@@ -189,20 +216,27 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     private func handOn(_ head: RequestHead, _ context: ChannelHandlerContext) {
         flushOutput(context)
-        let (request, limit, isHead) = input.withUnsafeReadableBytes { bytes in
-            let path = head.target.bytes(in: bytes).prefix { $0 != UInt8(ascii: "?") }
-            return (
-                HTTPRequest(head, in: bytes), settings.bodyLimit(UnsafeRawBufferPointer(rebasing: path)),
-                head.method.bytes(in: bytes).equals("HEAD")
-            )
+        let (limit, isLight, isHead) = input.withUnsafeReadableBytes { bytes in
+            let path = UnsafeRawBufferPointer(
+                rebasing: head.target.bytes(in: bytes).prefix { $0 != UInt8(ascii: "?") })
+            return (settings.bodyLimit(path), settings.isLight(path), head.method.bytes(in: bytes).equals("HEAD"))
         }
         isHeadRequest = isHead
         if let refusal = machine.handedOn(bodyLimit: limit) { return refuse(Problem(refusal)) }
-        guard let request else {
+        call = CallUnderWay(isLight: isLight)
+        // Before anything is made of it: what is too much must cost little.
+        if !isLight, place?.isHopeless(isLight: false) == true {
+            input.moveReaderIndex(forwardBy: head.length)
+            return answerHere(OverloadedAnswer.shared, to: head)
+        }
+        guard let request = input.withUnsafeReadableBytes({ HTTPRequest(head, in: $0) }) else {
             machine.close()
             return refuse(.malformed("the request head holds what no request can say"))
         }
         input.moveReaderIndex(forwardBy: head.length)
+        if let answer = settings.atOnce(request) { return answerHere(answer, to: head) }
+        if !isAdmitted(hasBody: head.body != .none) { return answerHere(OverloadedAnswer.shared, to: head) }
+        attachFramework(context)
         fire(.head(request), context)
         if head.body == .none {
             fire(.end(nil), context)
@@ -212,7 +246,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    private func fire(_ part: HTTPRequestPart, _ context: ChannelHandlerContext) {
+    func fire(_ part: HTTPRequestPart, _ context: ChannelHandlerContext) {
         hasFiredReads = true
         context.fireChannelRead(wrapInboundOut(part))
     }
@@ -249,6 +283,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .end:
             context.write(wrapOutboundOut(ByteBuffer()), promise: promise)
             machine.answerEnded()
+            place?.release()
             timers.isQuiet = false
             process(context)
             if hasFiredReads { channelReadComplete(context: context) }

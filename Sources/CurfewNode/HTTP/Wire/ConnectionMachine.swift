@@ -150,6 +150,9 @@ struct ConnectionMachine: Sendable {
         state = closesAfterAnswer ? .closed : .head(HeadScanner(limits: limits))
     }
 
+    /// The request handed on has had nothing of its answer yet.
+    var isUnanswered: Bool { current != nil && !hasAnswerBegun }
+
     /// No answer is under way that another one would run into.
     var mayAnswer: Bool { current == nil || !hasAnswerBegun }
 
