@@ -61,7 +61,11 @@ local function next_cutoff(head, is_term_young)
   return next_stamp(head)
 end
 
-local function until_seconds(head) return now_seconds + head.ttl + TOMBSTONE_SLACK_SECONDS end
+-- How long a change is kept: past the end of every token given so far. Their moments of issue are bounded by the mark, not by
+-- the clock: one that was set back would let a change go while tokens of before live on.
+local function until_seconds(head)
+  return math.max(now_seconds, math.floor(head.mark / 1000000)) + head.ttl + TOMBSTONE_SLACK_SECONDS
+end
 
 -- Appends one event and publishes it. Returns its text.
 local function append(head, asker, keep_until, reason, kind, arguments)
