@@ -45,15 +45,23 @@ struct RedisDifferenceTests {
     @Test("trims a long log at the same entries, node by node")
     func longLog() async throws {
         try await RedisPair.run { pair in
-            for (key, length) in [("few bytes", 1), ("many bytes", 300), ("numbers", 4), ("two fields", 90)] {
-                for id in 1...400 {
-                    let text = String(repeating: "x", count: id % 7 * (length == 1 ? 1 : length))
-                    let words = key == "numbers" ? ["e", "\(id * id * id)"] : ["e", text]
-                    let more = key == "two fields" && id % 3 == 0 ? ["other", "-\(id)"] : []
-                    try await pair.call(["XADD", key, "MAXLEN", "~", "10", "\(id)-0"] + words + more)
-                    if id.isMultiple(of: 20) { try await pair.call("XRANGE", key, "-", "+") }
+            // Of every length, so that a node's end falls on every byte.
+            for (key, lengths) in [("few bytes", 3), ("some bytes", 211), ("many bytes", 1500), ("numbers", 1)] {
+                for first in stride(from: 1, to: 1500, by: 100) {
+                    let commands = (first..<(first + 100)).flatMap { id -> [RedisCommand] in
+                        let text =
+                            key == "numbers" ? "\(id * id * id)" : String(repeating: "x", count: id * 37 % lengths)
+                        let more: [RedisArgument] = id.isMultiple(of: 7) ? ["other", RedisArgument("-\(id)")] : []
+                        let words: [RedisArgument] = ["MAXLEN", "~", "10", RedisArgument("\(id)-0"), "e"]
+                        return [
+                            RedisCommand("XADD", [RedisArgument(key)] + words + [RedisArgument(text)] + more),
+                            RedisCommand("XRANGE", [RedisArgument(key), "-", "+", "COUNT", "1"]),
+                        ]
+                    }
+                    try await pair.call(commands)
                 }
             }
+            try await pair.compareContent()
         }
     }
 

@@ -23,8 +23,18 @@ package struct EventStream: Sendable {
     }
 
     struct Node {
-        var entries: [Entry]
-        var packedBytes: Int
+        private(set) var entries: [Entry]
+        private(set) var packedBytes: Int
+
+        init(startingWith entry: Entry) {
+            entries = [entry]
+            packedBytes = PackedSize.node(startingWith: entry)
+        }
+
+        mutating func add(_ entry: Entry) {
+            packedBytes += PackedSize.entry(entry, after: entries[0])
+            entries.append(entry)
+        }
     }
 
     static let nodeEntries = 100
@@ -44,14 +54,19 @@ package struct EventStream: Sendable {
     mutating func append(_ id: StreamID, _ words: [Bytes]) {
         let entry = Entry(id: id, words: words)
         let added = words.reduce(0) { $0 + $1.count }
-        if let last = nodes.last, last.packedBytes + added < Self.nodeBytes, last.entries.count < Self.nodeEntries {
-            nodes[nodes.count - 1].packedBytes += PackedSize.entry(entry, after: last.entries[0])
-            nodes[nodes.count - 1].entries.append(entry)
+        if isRoom(for: added) {
+            nodes[nodes.count - 1].add(entry)
         } else {
-            nodes.append(Node(entries: [entry], packedBytes: PackedSize.node(startingWith: entry)))
+            nodes.append(Node(startingWith: entry))
         }
         count += 1
         lastID = id
+    }
+
+    /// Asks without keeping hold of the node, which is then changed in place.
+    private func isRoom(for bytes: Int) -> Bool {
+        guard let packedBytes = nodes.last?.packedBytes, let entries = nodes.last?.entries.count else { return false }
+        return packedBytes + bytes < Self.nodeBytes && entries < Self.nodeEntries
     }
 
     /// `MAXLEN ~ length`. How many entries went.
