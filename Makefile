@@ -1,7 +1,7 @@
 # Everything there is to run. Each goal installs what it needs through apt where that is missing, and says so.
 
 .DEFAULT_GOAL := help
-.PHONY: run test soak mutants build lint bench clean help build-needs
+.PHONY: run test soak simulate simulate-mutants model faults fuzz test-sanitized test-redis-versions mutants build lint bench clean help build-needs
 
 # Our own targets, not the dependencies. Read by Package.swift.
 export WARNINGS_AS_ERRORS := 1
@@ -10,6 +10,8 @@ nodes ?= 3
 port ?= 8080
 times ?= 20
 only ?=
+seeds ?= 300
+first ?= 1
 
 run: build ## Start three nodes and a Redis, play a login and a revoke across them, stay up (nodes=3 port=8080)
 	@.ci/install redis-server=redis-server
@@ -24,6 +26,14 @@ test: build-needs ## Run every test; on real Redis servers and real node process
 soak: build-needs ## Repeat the propagation and fault tests (times=20)
 	@.ci/install redis-server=redis-server
 	@CURFEW_REPEAT=$(times) swift test --filter '^ClusterTests'
+
+simulate: build-needs ## Run clusters from seeds on simulated Redis, network and clocks (seeds=300 first=1)
+	@swift build -c release --product simulate --scratch-path .build-release
+	@SWIFT_DETERMINISTIC_HASHING=1 .build-release/release/simulate --seeds $(seeds) --first $(first)
+
+simulate-mutants: build-needs ## Take the protocol's rules out one at a time and see the simulation notice (only=NAME)
+	@.ci/install perl=perl
+	@Tests/Mutations/run --simulate $(only)
 
 mutants: build-needs ## Take the protocol's rules out one at a time and see the tests notice (only=NAME)
 	@.ci/install redis-server=redis-server perl=perl
@@ -46,7 +56,7 @@ clean: ## Remove everything that was built
 	rm -rf .build .build-release .curfew benchmarks/*/.build benchmarks/results/raw
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build-needs:
-	@.ci/install libhiredis-dev libssl-dev pkg-config=pkg-config
+	@.ci/install libhiredis-dev libssl-dev liblua5.1-0-dev pkg-config=pkg-config

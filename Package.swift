@@ -131,7 +131,7 @@ let package = Package(
         .testTarget(
             name: "SimulationTests",
             dependencies: [
-                "Simulator", "CurfewCore", "CurfewNode", "CurfewRedis", "TestSupport",
+                "Simulator", "simulate", "CurfewCore", "CurfewNode", "CurfewRedis", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOPosix", package: nio),
             ],

@@ -1,0 +1,61 @@
+// The simulation itself: seeds that must break no promise, and a seed that must be the same run twice. `simulate` is started as
+// a process of its own, since the order of Swift's sets, which is part of a run, is fixed for a whole process or not at all.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Simulation")
+struct SeedTests {
+    private static let program = Bundle.main.bundleURL.deletingLastPathComponent().appending(path: "simulate")
+
+    /// How many seeds, from where: `CURFEW_SIMULATE_SEEDS`, `CURFEW_SIMULATE_FIRST`.
+    private static func setting(_ name: String, _ standard: String) -> String {
+        ProcessInfo.processInfo.environment[name] ?? standard
+    }
+
+    private static func simulate(_ arguments: [String]) throws -> (status: Int32, text: String) {
+        let process = Process()
+        process.executableURL = program
+        process.arguments = arguments
+        process.environment = ["SWIFT_DETERMINISTIC_HASHING": "1"]
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, text)
+    }
+
+    @Test("no seed breaks a promise: every answer of every node is held to I1 to I6")
+    func seeds() throws {
+        let (status, text) = try Self.simulate([
+            "--seeds", Self.setting("CURFEW_SIMULATE_SEEDS", "300"),
+            "--first", Self.setting("CURFEW_SIMULATE_FIRST", "1"),
+        ])
+        #expect(status == 0, "\(text)")
+        #expect(text.contains("no violation"))
+    }
+
+    @Test("one seed is one run, bit for bit, in any process")
+    func determinism() throws {
+        let arguments = ["--seeds", "6", "--first", "7001", "--hashes"]
+        let first = try Self.simulate(arguments)
+        let second = try Self.simulate(arguments)
+        #expect(first.status == 0)
+        #expect(first.text == second.text)
+        #expect(Set(first.text.matches(of: /seed \d+  [0-9a-f]+/).map(\.output)).count == 6)
+    }
+
+    @Test("a run without deterministic hashing is refused, not irreproducible")
+    func hashing() throws {
+        let process = Process()
+        process.executableURL = Self.program
+        process.environment = [:]
+        process.standardError = Pipe()
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationStatus != 0)
+    }
+}
