@@ -38,7 +38,8 @@ import Testing
     @Test(
         "what is no address is an error",
         arguments: [
-            .error("NOAUTH"), .integer(1), fields(["h"]), fields(["h", "1", "2"]), fields(["h", "p"]), fields(["", "1"]),
+            .error("NOAUTH"), .integer(1), fields(["h"]), fields(["h", "1", "2"]), fields(["h", "p"]),
+            fields(["", "1"]),
             fields(["h", "65536"]),
         ] as [RedisValue])
     func malformed(first: RedisValue) {
@@ -90,6 +91,34 @@ import Testing
         roster.answered(Self.sentinel(2), others: (10..<100).map(Self.sentinel))
         #expect(roster.order.count == 2 + SentinelRoster.maximumLearned)
         #expect(ports(roster).contains(1))
+    }
+}
+
+@Suite struct SentinelURLTests {
+    @Test("a URL names sentinels, what they watch, and the credentials and database of that")
+    func parts() throws {
+        guard
+            case .sentinel(let group) = try RedisTopology(
+                url: "redis+sentinel://ann:pa55@a,[::1]:7,b:26380/my%20name/2", sentinelUser: "sen",
+                sentinelPassword: "t1nel")
+        else { throw RedisAddressError(problem: "not sentinels") }
+        #expect(group.name == "my name")
+        #expect(group.sentinels.map(\.hostAndPort) == ["a:26379", "[::1]:7", "b:26380"])
+        let redis = group.address(.tcp(host: "r", port: 1))
+        #expect([redis.user, redis.password] == ["ann", "pa55"] && redis.database == 2)
+        let sentinel = group.sentinelAddress(group.sentinels[0])
+        #expect([sentinel.user, sentinel.password] == ["sen", "t1nel"] && sentinel.database == 0)
+        #expect("\(group)" == "redis+sentinel://ann:***@a:26379,[::1]:7,b:26380/my name/2")
+        #expect(RedisTopology.name(ofURL: "rediss+sentinel://h/n") == "sentinel")
+        #expect(RedisTopology.name(ofURL: "redis+cluster://h") == "cluster")
+        #expect(RedisTopology.name(ofURL: "redis://h") == "single")
+    }
+
+    @Test(
+        "sentinels without a name are refused",
+        arguments: ["redis+sentinel://h", "redis+sentinel://h/", "redis+sentinel://h//1"])
+    func nameless(url: String) {
+        #expect(throws: RedisAddressError.self) { try RedisTopology(url: url) }
     }
 }
 
@@ -156,7 +185,9 @@ import Testing
         let right = try await ScriptedServer(Self.naming(primary.port))
         let transport = try Self.transport([late.port, right.port])
         let reason = try await Self.reason(transport)
-        #expect(reason == "primary 127.0.0.1:\(replica.port): a sentinel names it the primary of sessions, but it is a slave")
+        #expect(
+            reason
+                == "primary 127.0.0.1:\(replica.port): a sentinel names it the primary of sessions, but it is a slave")
         let link = try await transport.connect(generation: 2)
         #expect(transport.address.contains(":\(primary.port)/"))
         link.close(reason: "test")
@@ -171,7 +202,8 @@ import Testing
         let reason = try await Self.reason(transport)
         #expect(reason.hasPrefix("no sentinel names the primary sessions (127.0.0.1:1: "))
         #expect(
-            reason.hasSuffix("127.0.0.1:\(ports[0]), 127.0.0.1:\(ports[1]): knows no primary of this name)"), "\(reason)")
+            reason.hasSuffix("127.0.0.1:\(ports[0]), 127.0.0.1:\(ports[1]): knows no primary of this name)"),
+            "\(reason)")
         #expect(try await Self.reason(transport) == reason)
         for server in strangers { try await server.stop() }
     }
@@ -204,6 +236,45 @@ import Testing
                 #expect(!reason.contains("wr0ng") && !log.text.contains("wr0ng"))
             }
         }
+    }
+}
+
+@Suite struct SentinelWatchTests {
+    /// The first sentinel lets nobody subscribe; the second is a plain server, where the test may publish.
+    @Test("the watch moves on to a sentinel that lets it listen, and a move ends what is connected to the former primary")
+    func moved() async throws {
+        let former = try await SentinelTransportTests.server()
+        let named = try await ScriptedServer(SentinelTransportTests.naming(former.port))
+        let teller = try await RedisServer.start()
+        let transport = try SentinelTransportTests.transport([teller.port, named.port])
+        let link = try await transport.connect(generation: 1)
+        let heard = Heard()
+        let watching = Task { await transport.watch() }
+        let subscribing = Task { () -> String in
+            let callbacks = SubscriberCallbacks(
+                onMessage: { _, _ in }, onSubscribed: { heard.add(.subscribed) }, onLost: { heard.add(.lost) })
+            return (try? await transport.subscribe(to: ["c"], callbacks)) ?? "none"
+        }
+        try await eventually("both listen") {
+            try heard.count(of: .subscribed) == 1
+                && teller.call(["PUBSUB", "NUMSUB", SentinelSwitch.channel]).hasSuffix("\n1")
+        }
+        func tell(_ name: String, _ port: Int) throws {
+            try teller.call(["PUBLISH", SentinelSwitch.channel, "\(name) 127.0.0.1 1 127.0.0.1 \(port)"])
+        }
+        try tell("others", teller.port)
+        try tell("sessions", former.port)
+        try await eventually("the move is heard") { transport.connections.moves == 1 }
+        #expect(try await link.send(RedisCommand("PING")) == .status("PONG"))
+        #expect(heard.count(of: .lost) == 0)
+        try tell("sessions", teller.port)
+        await link.waitUntilClosed()
+        #expect(await subscribing.value == SentinelTransport.hasMoved)
+        let error = await failure { () throws(RedisError) in try await link.send(RedisCommand("PING")) }
+        #expect(error == .closed(operation: "PING", reason: SentinelTransport.hasMoved))
+        watching.cancel()
+        await watching.value
+        try await named.stop()
     }
 }
 

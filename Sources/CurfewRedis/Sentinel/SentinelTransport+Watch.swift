@@ -41,8 +41,8 @@ extension SentinelTransport {
     }
 
     private func compare(with sentinel: RedisAddress.Endpoint) async {
-        guard let primary = try? await ask(sentinel).primary, state.withLock({ $0.primary }).map({ $0 != primary }) == true
-        else { return }
+        let followed = state.withLock { $0.primary }
+        guard let followed, let primary = try? await ask(sentinel).primary, primary != followed else { return }
         logger.notice("the primary has moved", metadata: ["to": "\(primary.hostAndPort)"])
         connections.move(to: primary)
     }

@@ -128,7 +128,8 @@ package final class SentinelTransport: RedisTransport {
     }
 
     /// The first answer counts; each that gives none costs at most its bound, and is asked last from then on.
-    private func askAll() async throws(RedisError) -> (primary: RedisAddress.Endpoint, sentinel: RedisAddress.Endpoint) {
+    private func askAll() async throws(RedisError) -> (primary: RedisAddress.Endpoint, sentinel: RedisAddress.Endpoint)
+    {
         var refusals: [String: [String]] = [:]
         for sentinel in state.withLock({ $0.roster.order }) {
             if Task.isCancelled { throw .unavailable(operation: "connect", reason: "stopped") }
@@ -146,7 +147,8 @@ package final class SentinelTransport: RedisTransport {
             "\(sentinels.sorted().joined(separator: ", ")): \(reason)"
         }
         throw .unavailable(
-            operation: "connect", reason: "no sentinel names the primary \(group.name) (\(reasons.joined(separator: "; ")))")
+            operation: "connect",
+            reason: "no sentinel names the primary \(group.name) (\(reasons.joined(separator: "; ")))")
     }
 
     /// One sentinel's answer, taken over where it knows the name.
