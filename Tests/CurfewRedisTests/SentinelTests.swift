@@ -248,6 +248,8 @@ import Testing
         let teller = try await RedisServer.start()
         let transport = try SentinelTransportTests.transport([teller.port, named.port])
         let link = try await transport.connect(generation: 1)
+        let ends = Mutex<[String]>([])
+        link.whenClosed { reason in ends.withLock { $0.append(reason) } }
         let heard = Heard()
         let watching = Task { await transport.watch() }
         let subscribing = Task { () -> String in
@@ -270,6 +272,15 @@ import Testing
         try tell("sessions", teller.port)
         await link.waitUntilClosed()
         #expect(await subscribing.value == SentinelTransport.hasMoved)
+        #expect(ends.withLock { $0 } == [SentinelTransport.hasMoved])
+        let another = try await transport.connect(generation: 2)
+        let second = Mutex(0)
+        another.whenClosed { _ in second.withLock { $0 += 1 } }
+        another.close(reason: "test")
+        await another.waitUntilClosed()
+        try await eventually("everybody who asked is told of the end, the list of connections too") {
+            second.withLock { $0 } == 1 && transport.connections.count == 0
+        }
         let error = await failure { () throws(RedisError) in try await link.send(RedisCommand("PING")) }
         #expect(error == .closed(operation: "PING", reason: SentinelTransport.hasMoved))
         watching.cancel()

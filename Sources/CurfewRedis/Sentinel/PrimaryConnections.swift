@@ -16,6 +16,9 @@ final class PrimaryConnections: Sendable {
     /// How often the primary has moved.
     var moves: UInt64 { state.withLock { $0.moves } }
 
+    /// Those that are open.
+    var count: Int { state.withLock { $0.open.count } }
+
     /// - Parameters:
     ///   - moves: as it was before the sentinels were asked.
     ///   - end: called once where the primary moves elsewhere; must not block.
