@@ -25,12 +25,12 @@ package struct Node: Sendable {
         logger[metadataKey: "node"] = "\(nodeID)"
         let count: PartitionCount
         let keyRing: KeyRing
-        let address: RedisAddress
+        let topology: RedisTopology
         do throws(SettingError) {
             try configuration.validate()
             count = try configuration.partitionCount()
             keyRing = try configuration.keyRing()
-            address = try configuration.redisAddress()
+            topology = try configuration.redisTopology()
         } catch {
             throw .setting(error)
         }
@@ -38,7 +38,17 @@ package struct Node: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         redisThread = group
         let limits = configuration.redisLimits
-        let transport = Connector(address: address, eventLoop: group.next(), limits: limits)
+        let transport: any RedisTransport
+        switch topology {
+        case .single(let address): transport = Connector(address: address, eventLoop: group.next(), limits: limits)
+        case .sentinel(let sentinels):
+            transport = SentinelTransport(group: sentinels, eventLoop: group.next(), limits: limits, logger: logger)
+        case .cluster:
+            throw .setting(
+                SettingError(
+                    setting: "redis", value: RedisAddress.masked(configuration.redis),
+                    expected: "one Redis, or sentinels that name one"))
+        }
         let parts = NodeParts(
             configuration: configuration, nodeID: nodeID, count: count, keyRing: keyRing,
             surroundings: transport.surroundings, clock: NodeClock(), logger: logger)
@@ -120,11 +130,15 @@ extension NodeConfiguration {
         }
     }
 
-    func redisAddress() throws(SettingError) -> RedisAddress {
+    func redisTopology() throws(SettingError) -> RedisTopology {
         do {
-            return try RedisAddress(url: redis, certificateAuthorities: redisCertificateAuthorities)
+            return try RedisTopology(
+                url: redis, certificateAuthorities: redisCertificateAuthorities, sentinelUser: redisSentinelUser,
+                sentinelPassword: redisSentinelPassword)
         } catch {
-            throw SettingError(setting: "redis", value: RedisAddress.masked(redis), expected: "\(error)")
+            throw SettingError(
+                setting: "redis", value: "\"\(RedisAddress.masked(redis))\"",
+                expected: "\(RedisAddressError.expected) (\(error.problem))")
         }
     }
 
@@ -147,6 +161,7 @@ extension NodeConfiguration {
         limits.commandTimeout = redisTimeout
         limits.connectTimeout = min(redisTimeout, .seconds(1))
         limits.maximumBackoff = stalenessBound / 4
+        limits.sentinelTimeout = min(max(stalenessBound / 4, .milliseconds(100)), limits.connectTimeout)
         limits.heartbeat = stalenessBound / 2
         return limits
     }

@@ -12,10 +12,13 @@ package struct NodeConfiguration: Sendable {
     package var adminListen = ListenAddress(host: "127.0.0.1", port: 8081)
     /// Plain HTTP off loopback, because a proxy or mesh in front ends TLS.
     package var allowsPlaintext = false
-    /// URL of the Redis; see `RedisAddress`.
+    /// URL of the Redis; see `RedisTopology`.
     package var redis = "redis://127.0.0.1:6379/0"
     /// PEM file of the authorities that sign Redis' certificate; `nil`: the system's.
     package var redisCertificateAuthorities: String?
+    /// At the sentinels, where there are some. The password is never logged.
+    package var redisSentinelUser: String?
+    package var redisSentinelPassword: String?
     /// Deadline of one Redis call.
     package var redisTimeout = Duration.seconds(2)
     /// HS256 secret of at least 32 bytes. Never logged.

@@ -6,6 +6,8 @@ package struct RedisLimits: Sendable, Equatable {
     package var commandTimeout = Duration.seconds(2)
     /// Deadline of connecting a socket, and once more of what follows on it: TLS, AUTH, SELECT.
     package var connectTimeout = Duration.seconds(1)
+    /// Deadline of connecting to one sentinel, and once more of its answer; then the next is asked.
+    package var sentinelTimeout = Duration.milliseconds(250)
     /// Commands without an answer yet. Past it a send fails at once with `.overloaded`.
     package var maximumPending = 10_000
     /// Bytes of those commands. Past it a send fails at once with `.overloaded`; one send alone may exceed it.

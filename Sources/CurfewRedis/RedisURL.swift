@@ -4,6 +4,7 @@
 /// A Redis URL taken apart.
 struct RedisURL: Equatable {
     static let defaultPort = 6379
+    static let defaultSentinelPort = 26_379
     static let maximumDatabase = 65_535
 
     /// What stands behind the hosts.
@@ -45,7 +46,8 @@ struct RedisURL: Equatable {
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
         let hosts: Substring
         (user, password, hosts) = try Self.credentials(rest[..<slash])
-        endpoints = try Self.hostList(hosts)
+        endpoints = try Self.hostList(
+            hosts, defaultPort: scheme.hasSuffix("+sentinel") ? Self.defaultSentinelPort : Self.defaultPort)
         database = 0
         var path = rest[slash...].dropFirst().split(separator: "/", omittingEmptySubsequences: false)[...]
         if path == [""] { path = [] }
@@ -70,10 +72,12 @@ struct RedisURL: Equatable {
 
     private typealias Parts = (RedisAddress.Endpoint, String?, String?, Int)
 
-    private static func hostList(_ text: Substring) throws(RedisAddressError) -> [RedisAddress.Endpoint] {
+    private static func hostList(
+        _ text: Substring, defaultPort: Int
+    ) throws(RedisAddressError) -> [RedisAddress.Endpoint] {
         var endpoints: [RedisAddress.Endpoint] = []
         for host in text.split(separator: ",", omittingEmptySubsequences: false) {
-            endpoints.append(try hostAndPort(host))
+            endpoints.append(try hostAndPort(host, defaultPort: defaultPort))
         }
         guard endpoints.count <= maximumHosts else {
             throw RedisAddressError(problem: "more than \(maximumHosts) hosts")
@@ -112,7 +116,9 @@ struct RedisURL: Equatable {
         return (user.isEmpty ? nil : user, password, host)
     }
 
-    private static func hostAndPort(_ text: Substring) throws(RedisAddressError) -> RedisAddress.Endpoint {
+    private static func hostAndPort(
+        _ text: Substring, defaultPort: Int
+    ) throws(RedisAddressError) -> RedisAddress.Endpoint {
         var host = text
         var port = Substring()
         if text.first == "[" {

@@ -165,7 +165,8 @@ private final class ShiftedRedis: Sendable {
         socket = directory + "/redis.sock"
         let environment = ProcessInfo.processInfo.environment.merging(clock.environment, uniquingKeysWith: { $1 })
         process = try SpawnedProcess(
-            "/usr/bin/env", ["redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir", directory],
+            "/usr/bin/env",
+            [RedisServer.executable, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", directory],
             environment: environment, logPath: directory + "/redis.log")
     }
 

@@ -19,6 +19,8 @@ package struct RedisServerOptions: Sendable {
     package var password: String?
     /// Subject alternative names of the certificate, for `.tls`.
     package var certificateNames = ["DNS:localhost", "IP:127.0.0.1"]
+    /// A sentinel instead of a server of data.
+    package var isSentinel = false
 
     package init() {}
 }
@@ -39,6 +41,9 @@ package final class RedisServer: Sendable {
         var leash: Pipe
         var pid: pid_t
     }
+
+    /// `redis-server`, or another version of it where `CURFEW_TEST_REDIS_SERVER` says.
+    package static let executable = ProcessInfo.processInfo.environment["CURFEW_TEST_REDIS_SERVER"] ?? "redis-server"
 
     package let options: RedisServerOptions
     package let directory: String
@@ -140,10 +145,11 @@ package final class RedisServer: Sendable {
         let leash = Pipe()
         shell.executableURL = URL(fileURLWithPath: "/bin/sh")
         shell.arguments = [
-            "-c", "redis-server \"$1\" </dev/null >/dev/null 2>&1 & cat >/dev/null; kill -9 $! 2>/dev/null; wait",
-            "curfew-test-redis", file,
+            "-c", "\"$@\" </dev/null >/dev/null 2>&1 & cat >/dev/null; kill -9 $! 2>/dev/null; wait",
+            "curfew-test-redis", Self.executable, file,
         ]
         shell.environment = ProcessInfo.processInfo.environment.merging(options.environment, uniquingKeysWith: { $1 })
+        if options.isSentinel { shell.arguments?.append("--sentinel") }
         shell.standardInput = leash
         shell.standardOutput = FileHandle.nullDevice
         shell.standardError = FileHandle.nullDevice

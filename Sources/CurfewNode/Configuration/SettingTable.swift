@@ -42,13 +42,26 @@ extension Setting {
     private static let redis: [Setting] = [
         .init(
             "redis", .redis, form: "url", default: "redis://127.0.0.1:6379/0",
-            "The Redis that all nodes share: redis://[user:password@]host:port/db, rediss:// or redis+unix:///path."
+            "The Redis that all nodes share: redis://[user:password@]host:port/db, rediss://, redis+unix:///path or "
+                + "redis+sentinel://host:port,host:port/name."
         ) { configuration, text in configuration.redis = text },
         .init(
             "redis-ca", .redis, form: "file", default: "the system's authorities",
             "PEM file of the authorities that may sign the certificate of a rediss:// Redis."
         ) { configuration, text throws(Expectation) in
             configuration.redisCertificateAuthorities = try nonEmpty(text, "the path of a PEM file")
+        },
+        .init(
+            "redis-sentinel-user", .redis, form: "name", default: "none",
+            "ACL user at the sentinels of a redis+sentinel:// Redis; the URL's own user is for Redis."
+        ) { configuration, text throws(Expectation) in
+            configuration.redisSentinelUser = try nonEmpty(text, "the name of an ACL user")
+        },
+        .init(
+            "redis-sentinel-password", .redis, form: "secret", default: "none", secret: true,
+            "Password at the sentinels of a redis+sentinel:// Redis; better given as environment."
+        ) { configuration, text throws(Expectation) in
+            configuration.redisSentinelPassword = try nonEmpty(text, "a password")
         },
         .init(
             "redis-timeout", .redis, form: "duration", default: "2s", "Deadline of one call to Redis."

@@ -52,13 +52,14 @@ extension NodeConfiguration {
     }
 
     private func validateRedis() throws(SettingError) {
-        do {
-            _ = try RedisAddress(url: redis, certificateAuthorities: redisCertificateAuthorities)
-        } catch {
-            throw SettingError(
-                setting: "redis", value: "\"\(RedisAddress.masked(redis))\"",
-                expected: "\(RedisAddressError.expected) (\(error.problem))")
-        }
+        _ = try redisTopology()
+        let hasSentinels = RedisTopology.name(ofURL: redis) == "sentinel"
+        try require(
+            redisSentinelPassword == nil || hasSentinels, "redis-sentinel-password", "(secret)",
+            "a redis+sentinel:// URL as redis")
+        try require(
+            redisSentinelUser == nil || redisSentinelPassword != nil, "redis-sentinel-user",
+            "\"\((redisSentinelUser ?? "").prefix(120))\"", "redis-sentinel-password with it")
         try require(
             (.milliseconds(10) ... .seconds(60)).contains(redisTimeout), "redis-timeout", redisTimeout.settingText,
             "a duration from 10ms to 60s")

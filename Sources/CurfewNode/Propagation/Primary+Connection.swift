@@ -131,16 +131,16 @@ extension Primary {
 
     /// What this topology can't exclude. CONFIG may be forbidden; then nothing can be said.
     private func splitBrainWarnings(_ info: RedisInfo, _ link: any RedisLink) async -> [String] {
-        guard info.connectedReplicas > 0,
+        let failoverDelay = transport.failoverDelay
+        guard info.connectedReplicas > 0 || failoverDelay != nil,
             let reply = try? await link.send(RedisCommand("CONFIG", ["GET", "min-replicas-*"])),
             let flat = try? reply.array(for: "CONFIG GET").map({ try $0.text(for: "CONFIG GET") })
         else { return [] }
         var settings: [String: Int] = [:]
         for index in stride(from: 0, to: flat.count - 1, by: 2) { settings[flat[index]] = Int(flat[index + 1]) }
-        guard let toWrite = settings["min-replicas-to-write"], toWrite < 1 else { return [] }
-        return [
-            "Redis has replicas but min-replicas-to-write is 0: a primary that was cut off goes on accepting writes, "
-                + "and nodes that still reach it stay fresh from it"
-        ]
+        return SplitBrain(
+            replicasToWrite: settings["min-replicas-to-write"], maximumLagSeconds: settings["min-replicas-max-lag"],
+            failoverDelay: failoverDelay
+        ).warnings
     }
 }

@@ -13,12 +13,12 @@ package final class Primary: Sendable {
     /// By this node's own count.
     package let number: Int
     /// Where it is, the password masked.
-    package let name: String
+    package var name: String { transport.address }
     let driver: FeedDriver
     package let client: RedisClient
     /// For `durability: "replica"`.
     package let durable: DurableLines
-    private let transport: any RedisTransport
+    let transport: any RedisTransport
     private let limits: RedisLimits
     let logger: Logger
 
@@ -52,7 +52,6 @@ package final class Primary: Sendable {
         self.number = number
         self.transport = transport
         self.limits = limits
-        name = transport.name
         self.driver = driver
         let logger = driver.logger
         self.logger = logger
@@ -81,6 +80,7 @@ package final class Primary: Sendable {
             for line in durable.clients {
                 group.addTask { [self] in await line.run(onConnect: { try await self.verifyDurable($0) }) }
             }
+            group.addTask { [self] in await transport.watch() }
             group.addTask { [self] in await listen() }
             group.addTask { [self] in await follow() }
         }

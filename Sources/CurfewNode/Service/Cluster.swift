@@ -60,7 +60,8 @@ extension SessionService {
             nodeID: driver.calls.nodeID.text, version: curfewVersion, nodes: nodes(feeds.map(\.1.0), now),
             partitions: feeds.map { partition, slot in view(partition, slot.0, tombstones: slot.1, now) },
             redisAddress: primaries.map(\.name).joined(separator: ", "), redisRole: info?.role ?? "unknown",
-            redisVersion: info?.version ?? "unknown", topology: "single", isConnected: isConnected, warnings: warnings,
+            redisVersion: info?.version ?? "unknown", topology: RedisTopology.name(ofURL: configuration.redis),
+            isConnected: isConnected, warnings: warnings,
             stalenessBoundMilliseconds: driver.bounds.staleness.wholeMilliseconds)
     }
 

@@ -44,7 +44,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var timer: Scheduled<Void>?
     private var isFlushScheduled = false
     /// Told once, before anybody's request fails because of it.
-    private var onClose: (@Sendable (_ reason: String) -> Void)?
+    private var onClose: [@Sendable (_ reason: String) -> Void] = []
 
     init(limits: RedisLimits) {
         reader = ReplyReader(maximumReplyBytes: limits.maximumReplyBytes)
@@ -63,7 +63,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// Calls back when the connection ends, at once where it has.
     func whenClosed(_ callback: @escaping @Sendable (_ reason: String) -> Void) {
-        if let reason = state.closeReason { callback(reason) } else { onClose = callback }
+        if let reason = state.closeReason { callback(reason) } else { onClose.append(callback) }
     }
 
     func close(reason: String) { perform(state.close(reason: reason)) }
@@ -104,8 +104,9 @@ final class ConnectionHandler: ChannelInboundHandler {
             timer?.cancel()
             timer = nil
             context?.close(promise: nil)
-            if let reason = state.closeReason { onClose?(reason) }
-            onClose = nil
+            let told = onClose
+            onClose = []
+            if let reason = state.closeReason { for callback in told { callback(reason) } }
             for failure in failures { failure.ticket.finish(.failure(failure.error)) }
         }
     }

@@ -94,10 +94,24 @@ package protocol RedisTransport: Sendable {
     /// Where it is, for logs; never with a password.
     var name: String { get }
     var surroundings: any Surroundings { get }
+    /// Which server that leads to now, for operators; never with a password.
+    var address: String { get }
+    /// How long that server may be silent before others think of replacing it; `nil` where nobody does, or nobody said.
+    var failoverDelay: Duration? { get }
 
     /// A new connection that Redis has let in.
     func connect(generation: UInt64) async throws(RedisError) -> any RedisLink
     /// Subscribes, then delivers until the connection or the task ends; returns why it ended. Throws where no subscription
     /// came about.
     func subscribe(to channels: [String], _ callbacks: SubscriberCallbacks) async throws(RedisError) -> String
+    /// Watches for another server to take over, and ends the connections to the former one; until the task is cancelled, or
+    /// at once where there is nothing to watch.
+    func watch() async
+}
+
+/// One server, always the same.
+extension RedisTransport {
+    package var address: String { name }
+    package var failoverDelay: Duration? { nil }
+    package func watch() async {}
 }

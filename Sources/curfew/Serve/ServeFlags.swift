@@ -36,6 +36,8 @@ struct ListenerFlags: ParsableArguments {
 struct RedisFlags: ParsableArguments {
     @Option(setting: "redis") var redis: String?
     @Option(setting: "redis-ca") var redisCa: String?
+    @Option(setting: "redis-sentinel-user") var redisSentinelUser: String?
+    @Option(setting: "redis-sentinel-password") var redisSentinelPassword: String?
     @Option(setting: "redis-timeout") var redisTimeout: String?
     @Option(setting: "namespace") var namespace: String?
     @Option(setting: "partitions") var partitions: String?

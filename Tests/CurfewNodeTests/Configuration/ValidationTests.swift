@@ -38,6 +38,9 @@ struct ValidationTests {
             ("admin-listen", ["listen": "0.0.0.0:8081", "allow-plaintext": "true"], "127.0.0.1:8081"),
             ("allow-plaintext", [:], "yes"),
             ("redis", [:], "http://localhost"), ("redis", [:], ""), ("redis", [:], "localhost:6379"),
+            ("redis-sentinel-password", [:], "pass"),
+            ("redis-sentinel-user", ["redis": "redis+sentinel://h/name"], "ann"),
+            ("redis-sentinel-user", [:], ""), ("redis", [:], "redis+sentinel://h"),
             ("redis-timeout", [:], "0s"), ("redis-timeout", [:], "5"), ("redis-timeout", [:], "5m"),
             ("namespace", [:], "a b"), ("namespace", [:], ""), ("namespace", [:], "a{b}"),
             ("partitions", [:], "0"), ("partitions", [:], "1025"), ("partitions", [:], "many"),
@@ -64,7 +67,8 @@ struct ValidationTests {
         let short = try #require(Self.refusal(["signing-secret": "hunter2"]))
         let redis = try #require(Self.refusal(["redis": "redis://user:hunter2@host:port"]))
         let key = try #require(Self.refusal(["api-key": "hunter2 hunter2"]))
-        for refusal in [short, redis, key] { #expect(!refusal.description.contains("hunter2")) }
+        let sentinel = try #require(Self.refusal(["redis-sentinel-password": "hunter2"]))
+        for refusal in [short, redis, key, sentinel] { #expect(!refusal.description.contains("hunter2")) }
     }
 
     @Test("off loopback with plaintext allowed and a key is usable")
