@@ -108,6 +108,8 @@ let package = Package(
             name: "CommandTests", dependencies: ["TestSupport", "curfew"], swiftSettings: strict),
         .testTarget(
             name: "ClusterTests", dependencies: ["TestSupport", "curfew"], swiftSettings: strict),
+        .testTarget(
+            name: "FaultTests", dependencies: ["TestSupport", "curfew"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

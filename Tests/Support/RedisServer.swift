@@ -11,6 +11,8 @@ package struct RedisServerOptions: Sendable {
     package var port = Port.plain
     /// Lines added to the configuration.
     package var configuration: [String] = []
+    /// Added to the environment, such as a `ShiftedClock`'s.
+    package var environment: [String: String] = [:]
     /// An ACL user with every right; the default user is then switched off.
     package var user: String?
     /// Without `user`: `requirepass`.
@@ -112,12 +114,12 @@ package final class RedisServer: Sendable {
         ended.shell.waitUntilExit()
     }
 
-    /// Ends it (if it still runs) and starts it again on the same addresses.
-    package func restart(_ data: Data) async throws {
+    /// Ends it (if it still runs) and starts it again on the same addresses, for this once with further configuration.
+    package func restart(_ data: Data, configuration: [String] = []) async throws {
         if pid != 0, case .kept = data { try call(["SAVE"]) }
         crash()
         if case .empty = data { try? FileManager.default.removeItem(atPath: directory + "/dump.rdb") }
-        try await launch()
+        try await launch(further: configuration)
     }
 
     /// Ends the server and removes its directory. Safe to call twice.
@@ -131,9 +133,9 @@ package final class RedisServer: Sendable {
         if pid != 0 { kill(pid, number) }
     }
 
-    private func launch() async throws {
+    private func launch(further: [String] = []) async throws {
         let file = directory + "/redis.conf"
-        try configuration().joined(separator: "\n").write(toFile: file, atomically: false, encoding: .utf8)
+        try (configuration() + further + [""]).joined(separator: "\n").write(toFile: file, atomically: false, encoding: .utf8)
         let shell = Process()
         let leash = Pipe()
         shell.executableURL = URL(fileURLWithPath: "/bin/sh")
@@ -141,6 +143,7 @@ package final class RedisServer: Sendable {
             "-c", "redis-server \"$1\" </dev/null >/dev/null 2>&1 & cat >/dev/null; kill -9 $! 2>/dev/null; wait",
             "curfew-test-redis", file,
         ]
+        shell.environment = ProcessInfo.processInfo.environment.merging(options.environment, uniquingKeysWith: { $1 })
         shell.standardInput = leash
         shell.standardOutput = FileHandle.nullDevice
         shell.standardError = FileHandle.nullDevice
@@ -185,6 +188,6 @@ package final class RedisServer: Sendable {
                 lines.append("requirepass \"\(password)\"")
             }
         }
-        return lines + options.configuration + [""]
+        return lines + options.configuration
     }
 }
