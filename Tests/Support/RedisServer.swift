@@ -135,7 +135,8 @@ package final class RedisServer: Sendable {
 
     private func launch(further: [String] = []) async throws {
         let file = directory + "/redis.conf"
-        try (configuration() + further + [""]).joined(separator: "\n").write(toFile: file, atomically: false, encoding: .utf8)
+        try (configuration() + further + [""]).joined(separator: "\n").write(
+            toFile: file, atomically: false, encoding: .utf8)
         let shell = Process()
         let leash = Pipe()
         shell.executableURL = URL(fileURLWithPath: "/bin/sh")

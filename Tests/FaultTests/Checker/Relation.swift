@@ -18,7 +18,9 @@ enum Relation: Equatable {
 extension History {
     /// What a change did to a session.
     func relation(of change: Operation, to session: Int) -> Relation {
-        guard case .change(let target) = change.action, target.names(session, subjects[session]) else { return .unrelated }
+        guard case .change(let target) = change.action, target.names(session, subjects[session]) else {
+            return .unrelated
+        }
         let issued = subjects[session].issued
         if change.answer.isUncertain {
             // The command may lie in a queue (a stopped Redis, a held-back line) and be run later, up to the next settled

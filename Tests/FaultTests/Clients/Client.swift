@@ -96,7 +96,8 @@ struct Client: Sendable {
             durability: random.happens(perMille: 100) ? "replica" : nil)
         let meant = population.end { target.names($0.session, $0.subject) }
         let outcome = await caller.call(
-            node, { _ in .change(target) }, { try await $0.revoke(target.body(member), options, timeout: Self.patience) })
+            node, { _ in .change(target) },
+            { try await $0.revoke(target.body(member), options, timeout: Self.patience) })
         if let fence = outcome.body["fence"].string { population.note((outcome.index, fence), of: meant) }
         guard outcome.answer.isDone, let seen = ([member] + meant).randomElement(using: &random) else { return }
         due.append((outcome.time.ended + caller.recorder.stalenessBound, seen))

@@ -63,7 +63,8 @@ enum RedisFault: String, CaseIterable, Sendable {
         case .clockStep:
             let seconds = [-14, -9, -3, 3, 9, 14].randomElement(using: &random) ?? 9
             return Fault(
-                kind: rawValue, name: "\(rawValue) (\(seconds) s)", begin: { try redis.moveClock(to: seconds) }, end: {})
+                kind: rawValue, name: "\(rawValue) (\(seconds) s)", begin: { try redis.moveClock(to: seconds) }, end: {}
+            )
         case .clockFarOff:
             let seconds = random.happens(perMille: 500) ? 40 : -40
             return Fault(
