@@ -71,7 +71,7 @@ struct Report {
     private func line(_ index: Int) -> String {
         let operation = history.operations[index]
         return "\(moment(operation.time.began)) to \(moment(operation.time.ended)) node \(operation.node + 1) "
-            + "\(operation.action) -> \(operation.answer.label)"
+            + "\(operation.action.kind)\(operation.session.map { " of session \($0)" } ?? "") -> \(operation.answer.label)"
             + (operation.answer.version.map { " version \($0)" } ?? "")
     }
 

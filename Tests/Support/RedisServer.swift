@@ -98,6 +98,11 @@ package final class RedisServer: Sendable {
         return try connection.call(arguments)
     }
 
+    /// Writes its snapshot. (While it copies itself for a replica it refuses to.)
+    package func save() async throws {
+        try await eventually("Redis saves") { try call(["SAVE"]) == "OK" }
+    }
+
     /// SIGSTOP: connections stay open, nothing answers.
     package func pause() { signal(SIGSTOP) }
     package func resume() { signal(SIGCONT) }
@@ -116,7 +121,7 @@ package final class RedisServer: Sendable {
 
     /// Ends it (if it still runs) and starts it again on the same addresses, for this once with further configuration.
     package func restart(_ data: Data, configuration: [String] = []) async throws {
-        if pid != 0, case .kept = data { try call(["SAVE"]) }
+        if pid != 0, case .kept = data { try await save() }
         crash()
         if case .empty = data { try? FileManager.default.removeItem(atPath: directory + "/dump.rdb") }
         try await launch(further: configuration)

@@ -108,8 +108,9 @@ struct Client: Sendable {
     private mutating func drawTarget(_ member: Population.Member) -> Target {
         let user = member.subject.user
         switch Int.random(in: 0..<1000, using: &random) {
-        case 0..<4: return .everyone
-        case 4..<24: return member.subject.tenant.map(Target.tenant) ?? .token(member.session)
+        // A revoke of everyone hides whatever went wrong before it.
+        case 0: return .everyone
+        case 1..<24: return member.subject.tenant.map(Target.tenant) ?? .token(member.session)
         case 24..<250: return .user(user)
         case 250..<400: return member.subject.device.map { .device(user: user, device: $0) } ?? .session(member.session)
         case 400..<550: return .others(user: user, kept: member.session)

@@ -11,6 +11,18 @@ struct Fault: Sendable {
     let end: @Sendable () async throws -> Void
 }
 
+/// A fault that has begun.
+struct FaultInForce: Sendable {
+    let fault: Fault
+    let began: Int64
+
+    func end(_ recorder: Recorder) async throws {
+        try await fault.end()
+        recorder.add(
+            FaultRecord(kind: fault.kind, name: fault.name, time: Interval(began: began, ended: BootClock.now)))
+    }
+}
+
 /// What faults are aimed at.
 struct Stage: Sendable {
     let cluster: ClusterHarness

@@ -51,25 +51,43 @@ struct Nemesis {
 
     private mutating func loseData() async throws {
         let began = BootClock.now
+        // Until the next settled moment. A run that ends before it has lost sight of what may be lost.
+        defer { recorder.addLoss(since: began) }
         let witness = Int.random(in: nodeIndices, using: &random)
         let others = nodeIndices.filter { $0 != witness }
         let count = Int.random(in: 0...others.count, using: &random)
-        let faults = drawNodeFaults(count, among: others)
-        let strikes = random.happens(perMille: 200) ? 2 : 1
-        // Until the next settled moment. A run that ends before it has lost sight of what may be lost.
-        defer { recorder.addLoss(since: began) }
-        try await afflict(faults, strikes: strikes)
+        var inForce = try await begin(drawNodeFaults(count, among: others))
+        for _ in 0..<(random.happens(perMille: 200) ? 2 : 1) {
+            await pace(random.milliseconds(0...1_500))
+            // Some come back while Redis is away, and are the first to meet it when it has forgotten.
+            let returning = random.happens(perMille: 500) ? inForce : []
+            if !returning.isEmpty { inForce = [] }
+            try await strike(ending: returning, witness: stage.cluster.proxies[witness])
+        }
+        try await hold(inForce)
         try await settle()
     }
 
-    private mutating func strike() async throws {
-        await pace(random.milliseconds(0...600))
+    private mutating func strike(ending returning: [FaultInForce], witness: FaultProxy) async throws {
         let loss = lossFaults.draw(using: &random)
+        // The witness may be late to the new term, by less than Δ with all that it needs to connect.
+        let isWitnessLate = loss != .flushed && random.happens(perMille: 500)
+        let delay = random.milliseconds(0...120)
         let began = BootClock.now
-        try await loss.strike(stage, using: &random)
+        if isWitnessLate { try await witness.refuse() }
+        let recorder = recorder
+        let mend = try await loss.strike(stage, using: &random) {
+            for fault in returning { try await fault.end(recorder) }
+        }
+        if isWitnessLate {
+            await pace(delay)
+            try await witness.accept()
+        }
         recorder.add(
             FaultRecord(
-                kind: loss.rawValue, name: loss.rawValue, time: Interval(began: began, ended: BootClock.now)))
+                kind: loss.rawValue, name: loss.rawValue + (isWitnessLate ? ", the witness late" : ""),
+                time: Interval(began: began, ended: BootClock.now)))
+        try await mend()
     }
 
     private mutating func drawNodeFaults(_ count: Int, among nodes: [Int]) -> [Fault] {
@@ -78,20 +96,24 @@ struct Nemesis {
         }
     }
 
-    /// Begins the faults one by one, takes data so many times, lets the faults hold, and ends them in another order.
-    private mutating func afflict(_ faults: [Fault], strikes: Int = 0) async throws {
-        var inForce: [(fault: Fault, began: Int64)] = []
+    private mutating func afflict(_ faults: [Fault]) async throws { try await hold(try await begin(faults)) }
+
+    /// One by one, so that they overlap in every way.
+    private mutating func begin(_ faults: [Fault]) async throws -> [FaultInForce] {
+        var inForce: [FaultInForce] = []
         for fault in faults {
-            inForce.append((fault, BootClock.now))
+            inForce.append(FaultInForce(fault: fault, began: BootClock.now))
             try await fault.begin()
             await pace(random.milliseconds(0...500))
         }
-        for _ in 0..<strikes { try await strike() }
+        return inForce
+    }
+
+    /// Lets them be for a while, and ends them in another order.
+    private mutating func hold(_ faults: [FaultInForce]) async throws {
         await pace(random.milliseconds(300...2_000))
-        for (fault, began) in inForce.shuffled(using: &random) {
-            try await fault.end()
-            recorder.add(
-                FaultRecord(kind: fault.kind, name: fault.name, time: Interval(began: began, ended: BootClock.now)))
+        for fault in faults.shuffled(using: &random) {
+            try await fault.end(recorder)
             await pace(random.milliseconds(0...300))
         }
     }

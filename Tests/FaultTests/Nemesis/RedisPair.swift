@@ -56,21 +56,31 @@ final class RedisPair: Sendable {
         try server.call(["REPLICAOF", "127.0.0.1", "\(replicationLine.port)"])
     }
 
-    /// The replica takes over. The primary's end comes first, so that there are never two that answer.
-    /// - Parameter isCrash: the primary is killed and comes back empty; otherwise it is demoted and lives on.
-    func failOver(_ cluster: ClusterHarness, isCrash: Bool, downFor outage: Duration) async throws {
+    // A failover in three steps. The primary's end comes first, so that there are never two that answer.
+
+    /// The primary is killed, or becomes a replica and lives on; nobody answers now.
+    func endReign(isCrash: Bool) async throws -> RedisServer {
         let (old, new) = (primary, replica)
         try await replicationLine.redirect(to: .tcp(host: "127.0.0.1", port: new.port))
         if isCrash { old.crash() } else { try follow(old) }
-        await pace(outage)
-        // Whoever connects a moment too early meets a server that is still a replica.
+        return old
+    }
+
+    /// The replica takes over. Whoever connects a moment too early meets a server that is still a replica.
+    func promoteReplica(_ cluster: ClusterHarness) async throws {
+        let new = replica
         try await cluster.switchRedis(toSocket: new.unixSocket)
         try new.call(["REPLICAOF", "NO", "ONE"])
         roles.withLock { $0 = ($0.replica, $0.primary) }
+    }
+
+    /// The former primary follows the new one; after a crash it comes back empty.
+    func welcome(_ old: RedisServer) async throws {
         try await replicationLine.set(.forward)
         try await replicationLine.dropAll()
-        guard isCrash else { return }
-        try await old.restart(.empty)
-        try follow(old)
+        if old.pid == 0 {
+            try await old.restart(.empty)
+            try follow(old)
+        }
     }
 }
