@@ -65,7 +65,7 @@ import Testing
             try await nemesis.run(until: BootClock.now + Int64(seconds) * 1_000_000_000)
         } catch {
             // The promises are judged all the same; the clients' last seconds may say why.
-            Issue.record("the cluster did not recover: \(error)")
+            Issue.record("the cluster did not recover: \(error)\n\(NodeLogs.lastLines(40))")
         }
         context.end()
         await clients.value
