@@ -136,6 +136,8 @@ let package = Package(
                 .product(name: "NIOPosix", package: nio),
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "FaultTests", dependencies: ["TestSupport", "curfew"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -132,10 +132,12 @@ package struct APIClient: Sendable {
     }
 
     /// `PUT /v1/users/{id}/permissions`, whatever comes of it.
-    package func setPermissions(of user: String, to names: [String], waits: Bool = false) async throws -> HTTPAnswer {
+    package func setPermissions(
+        of user: String, to names: [String], waits: Bool = false, timeout: Duration = .seconds(10)
+    ) async throws -> HTTPAnswer {
         var body: [String: JSON] = ["permissions": .array(names.map(JSON.string))]
         if waits { body["wait"] = "cluster" }
-        return try await call("PUT", "/v1/users/\(user)/permissions", body: .object(body))
+        return try await call("PUT", "/v1/users/\(user)/permissions", body: .object(body), timeout: timeout)
     }
 
     /// Whether `/health/ready` says 200. No answer at all is no.

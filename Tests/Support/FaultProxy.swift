@@ -53,6 +53,18 @@ package final class FaultProxy: Sendable {
         try await eventLoop.submit { core.value.dropAll() }.get()
     }
 
+    /// Aborts every open connection, both sides: the ends are told with a reset. New ones are accepted.
+    package func resetAll() async throws {
+        let core = core
+        try await eventLoop.submit { core.value.resetAll() }.get()
+    }
+
+    /// New connections go to another server; open ones stay where they lead.
+    package func redirect(to upstream: Upstream) async throws {
+        let core = core
+        try await eventLoop.submit { core.value.upstream = upstream }.get()
+    }
+
     /// New connections are refused (nothing listens); open ones stay.
     package func refuse() async throws {
         let core = core
@@ -80,7 +92,7 @@ package final class FaultProxy: Sendable {
 
 /// The proxy's state, on its event loop only.
 final class FaultProxyCore {
-    private let upstream: FaultProxy.Upstream
+    var upstream: FaultProxy.Upstream
     private let eventLoop: any EventLoop
     private var listener: (any Channel)?
     private(set) var mode = FaultProxyMode.forward
@@ -118,6 +130,11 @@ final class FaultProxyCore {
 
     func dropAll() {
         for leg in legs.values { leg.drop() }
+    }
+
+    func resetAll() {
+        for leg in legs.values { leg.makeEndAbrupt() }
+        dropAll()
     }
 
     func gone(_ leg: FaultProxyLeg) {

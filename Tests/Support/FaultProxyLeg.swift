@@ -1,6 +1,7 @@
 // One side of a proxied connection: it queues what it should write towards its own peer, in order and with the time
 // from which each piece may go. Forwarding, delaying and holding are then one thing: when the head of the queue is due.
 
+import Glibc
 import NIOCore
 
 /// Reads from its channel into the queue of its peer; writes its own queue to its channel. Event loop only.
@@ -49,6 +50,12 @@ final class FaultProxyLeg: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         context.close(promise: nil)
+    }
+
+    /// From now on closing this side sends a reset. (A unix socket knows no such thing, and just closes.)
+    func makeEndAbrupt() {
+        guard let channel = context?.channel as? any SocketOptionProvider else { return }
+        channel.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenFailure { _ in }
     }
 
     /// Closes both sides at once, whatever the mode.

@@ -9,7 +9,7 @@ package struct RedisServerOptions: Sendable {
     package enum Port: Sendable { case none, plain, tls }
     /// A TCP port beside the unix socket.
     package var port = Port.plain
-    /// Variables that it gets besides the test's own.
+    /// Added to the environment, such as a `ShiftedClock`'s.
     package var environment: [String: String] = [:]
     /// Lines added to the configuration.
     package var configuration: [String] = []
@@ -103,6 +103,11 @@ package final class RedisServer: Sendable {
         return try connection.call(arguments)
     }
 
+    /// Writes its snapshot. (While it copies itself for a replica it refuses to.)
+    package func save() async throws {
+        try await eventually("Redis saves") { try call(["SAVE"]) == "OK" }
+    }
+
     /// SIGSTOP: connections stay open, nothing answers.
     package func pause() { signal(SIGSTOP) }
     package func resume() { signal(SIGCONT) }
@@ -119,12 +124,12 @@ package final class RedisServer: Sendable {
         ended.shell.waitUntilExit()
     }
 
-    /// Ends it (if it still runs) and starts it again on the same addresses.
-    package func restart(_ data: Data) async throws {
-        if pid != 0, case .kept = data { try call(["SAVE"]) }
+    /// Ends it (if it still runs) and starts it again on the same addresses, for this once with further configuration.
+    package func restart(_ data: Data, configuration: [String] = []) async throws {
+        if pid != 0, case .kept = data { try await save() }
         crash()
         if case .empty = data { try? FileManager.default.removeItem(atPath: directory + "/dump.rdb") }
-        try await launch()
+        try await launch(further: configuration)
     }
 
     /// Ends the server and removes its directory. Safe to call twice.
@@ -138,9 +143,10 @@ package final class RedisServer: Sendable {
         if pid != 0 { kill(pid, number) }
     }
 
-    private func launch() async throws {
+    private func launch(further: [String] = []) async throws {
         let file = directory + "/redis.conf"
-        try configuration().joined(separator: "\n").write(toFile: file, atomically: false, encoding: .utf8)
+        try (configuration() + further + [""]).joined(separator: "\n").write(
+            toFile: file, atomically: false, encoding: .utf8)
         let shell = Process()
         let leash = Pipe()
         shell.executableURL = URL(fileURLWithPath: "/bin/sh")
@@ -194,6 +200,6 @@ package final class RedisServer: Sendable {
                 lines.append("requirepass \"\(password)\"")
             }
         }
-        return lines + options.configuration + [""]
+        return lines + options.configuration
     }
 }
