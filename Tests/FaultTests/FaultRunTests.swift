@@ -61,19 +61,29 @@ import Testing
                 }
             }
         }
+        var hasRecovered = true
         do {
             try await nemesis.run(until: BootClock.now + Int64(seconds) * 1_000_000_000)
         } catch {
-            // The promises are judged all the same; the clients' last seconds may say why.
+            // What the clients were told so far is judged all the same; there is nothing to look at a last time.
+            hasRecovered = false
             Issue.record("the cluster did not recover: \(error)\n\(NodeLogs.lastLines(40))")
         }
+        let failedAt = BootClock.now
         context.end()
         await clients.value
+        guard hasRecovered else {
+            recorder.addLoss(since: failedAt)
+            return report(recorder.snapshot, seed: seed, seconds: seconds)
+        }
         try await nemesis.settle()
         recorder.settle()
         try await LastLook(stage: stage, population: context.population, recorder: recorder).run()
-        let history = recorder.snapshot
-        return Report(seed: seed, seconds: seconds, history: history, violations: Checker(history).violations())
+        return report(recorder.snapshot, seed: seed, seconds: seconds)
+    }
+
+    private func report(_ history: History, seed: UInt64, seconds: Int) -> Report {
+        Report(seed: seed, seconds: seconds, history: history, violations: Checker(history).violations())
     }
 
     private static func number(_ name: String) -> UInt64? {
