@@ -241,7 +241,7 @@ import Testing
 
 @Suite struct SentinelWatchTests {
     /// The first sentinel lets nobody subscribe; the second is a plain server, where the test may publish.
-    @Test("the watch moves on to a sentinel that lets it listen, and a move ends what is connected to the former primary")
+    @Test("the watch moves on to a sentinel that lets it listen, and a move ends connections to the former primary")
     func moved() async throws {
         let former = try await SentinelTransportTests.server()
         let named = try await ScriptedServer(SentinelTransportTests.naming(former.port))
