@@ -282,7 +282,7 @@ import Testing
             second.withLock { $0 } == 1 && transport.connections.count == 0
         }
         let error = await failure { () throws(RedisError) in try await link.send(RedisCommand("PING")) }
-        #expect(error == .closed(operation: "PING", reason: SentinelTransport.hasMoved))
+        #expect(error == .unavailable(operation: "PING", reason: SentinelTransport.hasMoved))
         watching.cancel()
         await watching.value
         try await named.stop()
