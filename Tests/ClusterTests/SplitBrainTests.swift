@@ -63,6 +63,10 @@ extension ClusterTests {
             try await hammer.sees(20)
             let outage = try await inside.api.validate(live.token)
             #expect(outage.status == 503 && outage.code == "revocation_state_stale")
+            for options in [RevokeOptions.none, .cluster] {
+                let refusal = try await inside.api.revoke(["userId": .string(ClusterHarness.newUser())], options)
+                #expect(refusal.status == 503, "\(refusal.everything)")
+            }
             #expect(try await cluster.view(inside)["address"].string?.contains(":\(first.port)/") == true)
             let healing = BootClock.now
             for line in lines { try await line.set(.forward) }

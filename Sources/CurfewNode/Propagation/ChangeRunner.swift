@@ -105,14 +105,16 @@ extension SessionService {
     private func run(
         _ call: RedisScriptCall, _ options: ChangeOptions, _ partition: Partition, on link: any RedisLink
     ) async throws(RedisError) -> SentChange {
-        guard options.waitsForCluster else { return SentChange(reply: try await link.run(call)) }
-        let replies = try await link.evaluateAll([call], then: [Primary.askReign])
-        guard replies.count == 2 else { throw .unexpectedReply(operation: "change", expected: "two replies") }
+        let replies = try await link.evaluateAll(
+            [call], then: [WriteProbe.command(keys, partition)] + (options.waitsForCluster ? [Primary.askReign] : []))
+        guard replies.count >= 2 else { throw .unexpectedReply(operation: "change", expected: "two replies") }
+        try WriteProbe.verify(replies[1])
+        guard options.waitsForCluster else { return SentChange(reply: try replies[0].checked(for: "change")) }
         let primary = driver.primary(of: partition)
         let connection = primary?.id(of: link)
         return SentChange(
             reply: try replies[0].checked(for: "change"), connection: connection,
-            isReignFollowed: primary?.isSameReign(replies[1...], over: connection, in: partition) ?? false)
+            isReignFollowed: primary?.isSameReign(replies[2...], over: connection, in: partition) ?? false)
     }
 
     /// WAIT counts the writes of its own connection only, so it follows the script on it with nothing between.
@@ -130,12 +132,13 @@ extension SessionService {
                 [call],
                 then: [
                     RedisCommand("WAIT", ["1", RedisArgument(milliseconds)]), RedisCommand("INFO", ["server"]),
-                    Primary.askReign,
+                    Primary.askReign, WriteProbe.command(keys, partition),
                 ], timeout: configuration.redisTimeout)
-            guard replies.count == 4 else { throw .unexpectedReply(operation: "WAIT", expected: "four replies") }
+            guard replies.count == 5 else { throw .unexpectedReply(operation: "WAIT", expected: "five replies") }
+            try WriteProbe.verify(replies[4])
             return SentChange(
                 reply: try replies[0].checked(for: "change"), replicas: Int(try replies[1].integer(for: "WAIT")),
-                isReignFollowed: primary.isSameReign(replies[2...], over: nil, in: partition))
+                isReignFollowed: primary.isSameReign(replies[2...3], over: nil, in: partition))
         }
     }
 }

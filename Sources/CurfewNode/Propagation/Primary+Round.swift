@@ -91,9 +91,10 @@ extension Primary {
         let sentAt = driver.clock.boot()
         let wallBefore = driver.clock.wall()
         let replies: [RedisValue]
+        let probe = WriteProbe.command(driver.calls.keys, polled[0].partition)
         do throws(RedisError) {
             replies = try await link.evaluateAll(
-                polled.map(\.call), then: [Self.askReign],
+                polled.map(\.call), then: [Self.askReign, probe],
                 timeout: min(driver.bounds.staleness, driver.redisTimeout))
         } catch {
             logger.debug("poll failed", metadata: ["error": "\(error)"])
@@ -102,9 +103,15 @@ extension Primary {
         let sent = Sent(
             on: id, at: sentAt, repliedAt: driver.clock.boot(), wallBefore: wallBefore,
             wallAfter: driver.clock.wall())
-        guard replies.count == polled.count + 1,
+        guard replies.count == polled.count + 2,
             let reign = reign(in: replies[polled.count], runID: runID, on: link, at: sent.repliedAt)
         else { return [] }
+        do throws(RedisError) {
+            try WriteProbe.verify(replies[polled.count + 1])
+        } catch {
+            warn(polled.map { ($0.partition, error) })
+            return []
+        }
         let answers = zip(polled, replies).map { polled, reply in
             (polled.partition, Result { () throws(RedisError) in try PollAnswer(reply) })
         }

@@ -93,10 +93,12 @@ package final class StandInReads: Sendable {
             let link = try driver.link(of: partition, for: "read")
             let id = primary.id(of: link)
             let replies = try await link.evaluateAll(
-                [call], then: [Primary.askReign], timeout: min(driver.bounds.staleness, driver.redisTimeout))
-            guard replies.count == 2 else { throw .unexpectedReply(operation: "read", expected: "two replies") }
+                [call], then: [Primary.askReign, WriteProbe.command(driver.calls.keys, partition)],
+                timeout: min(driver.bounds.staleness, driver.redisTimeout))
+            guard replies.count == 3 else { throw .unexpectedReply(operation: "read", expected: "three replies") }
             let reply = try ReadReply(replies[0])
-            let isSameReign = primary.isSameReign(replies[1...], over: id, in: partition)
+            try WriteProbe.verify(replies[2])
+            let isSameReign = primary.isSameReign(replies[1...1], over: id, in: partition)
             let isSameTerm = driver.table.withPartition(partition) { slot in
                 slot.feed.phase == .following && slot.feed.connection == id
                     && slot.feed.term?.incarnation == reply.incarnation
