@@ -34,6 +34,8 @@ public struct Fence: Hashable, Sendable {
     public let fencedAt: BootTime
     /// When the caller stops waiting, if before that.
     public let givesUpAt: BootTime?
+    /// Since when the asker had watched the membership, when it asked.
+    public let watchedSince: BootTime?
     private var isMembershipTrusted: Bool
     private var isChained = false
     /// Those of `waitedFor` that serve past Δ by choice: waiting proves nothing about them.
@@ -51,6 +53,7 @@ public struct Fence: Hashable, Sendable {
         self.position = position
         self.waitedFor = waitedFor
         self.staleServers = staleServers.intersection(waitedFor)
+        self.watchedSince = watchedSince
         isMembershipTrusted = watchedSince.map { sentAt - $0 > bounds.patience } ?? false
         fencedAt = repliedAt + bounds.patience
         self.givesUpAt = givesUpAt

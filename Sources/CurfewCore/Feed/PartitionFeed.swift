@@ -44,6 +44,8 @@ public struct PartitionFeed: Sendable {
     var strays: [Event] = []
     /// More strays were heard than are kept: only a reconcile settles them.
     var hasStraysOverflowed = false
+    /// A reconcile was begun and not finished: what it was to settle is settled by no poll.
+    private var owesReconcile = false
     private var pendingHead: (head: LogPosition, incarnation: String, readAt: BootTime)?
 
     /// More strays than this and the snapshot is read again instead.
@@ -117,7 +119,9 @@ public struct PartitionFeed: Sendable {
     private mutating func connected(_ reign: Reign) -> FeedAction {
         stopWatching()
         self.reign = reign
-        if let term, term.reign == reign, history != nil, !hasStraysOverflowed {
+        // 1. Strays overflow, or a fork is seen: a reconcile begins, and nothing is kept beside it. 2. The connection drops.
+        // 3. It is back, in the same reign. Whatever was heard and never logged is in this node's memory alone.
+        if let term, term.reign == reign, history != nil, !owesReconcile, !hasStraysOverflowed {
             phase = .following
             return .poll
         }
@@ -164,6 +168,7 @@ public struct PartitionFeed: Sendable {
         self.term = term
         history = TagHistory(startingAt: pendingHead.head)
         self.pendingHead = nil
+        owesReconcile = false
         stopWatching()
         guard !hasStraysOverflowed else { return loadAgain() }
         phase = .following
@@ -183,6 +188,7 @@ public struct PartitionFeed: Sendable {
         stopWatching()
         strays = []
         hasStraysOverflowed = false
+        owesReconcile = true
         phase = .loading
         return .loadSnapshot
     }

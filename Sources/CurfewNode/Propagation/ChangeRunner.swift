@@ -47,11 +47,12 @@ extension SessionService {
         let givesUpAt = options.timeoutMilliseconds.map { startedAt + .milliseconds($0) }
         outcome.propagation = .acknowledged
         for event in reply.events {
-            let fence = await driver.fences.wait(
-                for: fence(event.position, reply, sent, sentAt: sentAt, repliedAt: repliedAt, givesUpAt, in: partition),
-                in: partition
-            ) { driver.advanced(partition) }
-            outcome.join(fence)
+            let fence = fence(event.position, reply, sent, sentAt: sentAt, repliedAt: repliedAt, givesUpAt, in: partition)
+            outcome.join(
+                await driver.fences.wait(
+                    for: fence, in: partition,
+                    isWatched: { table.withPartition(partition) { $0.feed.watchedSince == fence.watchedSince } },
+                    registered: { driver.advanced(partition) }))
         }
         await forgotten
         return outcome

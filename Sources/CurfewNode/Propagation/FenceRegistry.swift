@@ -37,11 +37,15 @@ package final class FenceRegistry: Sendable {
     }
 
     /// Waits until the fence has an outcome. `registered` is called once it hears what is told: whatever happened just
-    /// before that must be looked at again there.
-    package func wait(for fence: Fence, in partition: Partition, registered: () -> Void) async -> Fence {
+    /// before that must be looked at again there. `isWatched` says whether the watch that the fence relies on has gone on: asked
+    /// under the lock, so that its end is either seen there or told afterwards.
+    package func wait(
+        for fence: Fence, in partition: Partition, isWatched: () -> Bool, registered: () -> Void
+    ) async -> Fence {
         await withCheckedContinuation { continuation in
             state.withLock { state in
                 var fence = fence
+                if !isWatched() { fence.handle(.watchLost) }
                 for early in state.early
                 where early.token.partition == partition && early.token.position == fence.position {
                     fence.handle(.acknowledged(by: early.node))

@@ -55,7 +55,7 @@ extension Primary {
         var cursor = "0"
         repeat {
             let page = try await snapshotPage(partition, cursor: &cursor, on: link)
-            driver.table.withPartition(partition) { slot in
+            try whileStanding(partition, on: link) { slot in
                 for entry in page { _ = slot.state.apply(entry.change, until: entry.until, partition: partition) }
             }
             if !before.isEmpty {
@@ -78,6 +78,20 @@ extension Primary {
             .snapshotLoaded(
                 head: head.head, incarnation: head.incarnation, readAt: readAt, lacked: !lacking.isEmpty), lacking
         )
+    }
+
+    /// 1. A log or a page of a snapshot is read. 2. The connection ends, and the feed reconciles with another Redis. 3. The answer
+    /// is looked at. Taken over now, it would be known here and neither in that Redis nor among what is still to be written.
+    private func whileStanding(
+        _ partition: Partition, on link: any RedisLink, _ apply: (inout PartitionSlot) -> Void
+    ) throws(RedisError) {
+        let id = id(of: link)
+        let isStanding = driver.table.withPartition(partition) { slot in
+            guard slot.feed.connection == id, slot.feed.phase != .disconnected else { return false }
+            apply(&slot)
+            return true
+        }
+        guard isStanding else { throw .closed(operation: "read", reason: "the partition is followed elsewhere") }
     }
 
     /// ZSCAN: whatever was there throughout is returned, however the set changes meanwhile.
@@ -168,7 +182,7 @@ extension Primary {
             else { throw .unexpectedReply(operation: "XRANGE", expected: "an event") }
             events.append(event)
         }
-        driver.table.withPartition(partition) { slot in
+        try whileStanding(partition, on: link) { slot in
             for event in events { driver.apply(event, to: &slot, in: partition) }
         }
         for event in events.dropFirst() { driver.acknowledge(event, in: partition) }

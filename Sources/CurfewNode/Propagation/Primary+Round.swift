@@ -27,7 +27,11 @@ extension Primary {
                     await leaveMembership()
                     break
                 }
-                guard let link = client.connection, let reign = followedReign(on: link) else { continue }
+                guard let link = client.connection, let reign = followedReign(on: link) else {
+                    // Asked for while the first questions of a connection are still out: nobody else would ask again.
+                    wanted.withLock { $0.snapshots.formUnion(work.snapshots) }
+                    continue
+                }
                 for partition in work.snapshots.sorted() { spawn(.loadSnapshot, partition, on: link, in: &group) }
                 let id = id(of: link)
                 let mine = work.polls.sorted().filter { driver.primary(of: $0) === self }

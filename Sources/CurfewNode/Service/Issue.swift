@@ -12,6 +12,10 @@ extension SessionService {
         let settings = configuration.settings(of: request.kind)
         try checkTokenSize(request)
         let link = try await writableLink(of: partition)
+        // A token's times come from Redis' clock. One that is off would make tokens that live too long, or are dead already.
+        guard !table.withPartition(partition, { $0.feed.isClockSkewed }) else {
+            throw .stale(detail: staleness(of: partition) ?? "not fresh")
+        }
         let call = driver.calls.issue(
             session, user: request.user, device: request.device,
             lifetimeSeconds: settings.lifetime.components.seconds, record: SessionRecord.fields(of: request),

@@ -220,4 +220,41 @@ struct PartitionFeedTests {
         #expect(feed.hasApplied(F.position(2000 - 1023)))
         #expect(!feed.hasApplied(F.position(2000 - 1024)))
     }
+
+    @Test("begins a reconcile again that its connection did not live to finish, in the same reign too")
+    func interruptedReconcile() {
+        var feed = F.freshFeed
+        // More than is kept: only a reconcile settles them.
+        for seq in 0...64 {
+            _ = feed.handle(.heard(F.event(100 + UInt64(seq) * 2, after: F.position(1, fork: 1))))
+        }
+        #expect(feed.phase == .loading)
+        _ = feed.handle(.disconnected)
+        #expect(feed.handle(.connected(F.reign)) == .loadSnapshot)
+        _ = feed.handle(F.snapshot(at: 3000))
+        _ = feed.handle(.disconnected)
+        #expect(feed.handle(.connected(F.reign)) == .poll, "what was finished is not owed")
+    }
+
+    @Test("is moved by no answer that came over a connection which it no longer stands on")
+    func otherConnections() {
+        let old = ConnectionID(primary: 0, generation: 1)
+        let new = ConnectionID(primary: 1, generation: 1)
+        var feed = PartitionFeed(bounds: F.bounds)
+        _ = feed.handle(.connected(F.reign), from: old)
+        _ = feed.handle(F.snapshot(), from: old)
+        _ = feed.handle(.connected(F.otherReign), from: new)
+        #expect(feed.phase == .loading)
+        let late: [FeedEvent] = [
+            F.snapshot(at: 100), .reasserted, F.poll(sentAt: 5000, head: F.origin), .logRead([F.link(1)]),
+            .eventsReasserted([F.origin]), .disconnected,
+        ]
+        for event in late {
+            #expect(feed.handle(event, from: old) == .none)
+            #expect(feed.phase == .loading)
+            #expect(feed.freshAsOf == .distantPast)
+        }
+        _ = feed.handle(F.snapshot(at: 5000), from: new)
+        #expect(feed.phase == .following && feed.connection == new)
+    }
 }

@@ -28,7 +28,7 @@ final class Checker {
     /// By term: what its data began with.
     private var inherited: [(revoked: Set<Int>, versions: [UserID: UInt64])] = []
     private var refused: [String: Set<Int>] = [:]
-    private var changesByTag: [EventTag: TrackedChange] = [:]
+    private var latestClockSeconds: Int64 = 0
     private(set) var counts = Counts()
     private(set) var violation: Violation?
     var nodeNamed: (String) -> SimulatedNode? = { _ in nil }
@@ -58,6 +58,7 @@ final class Checker {
     }
 
     func executed(_ server: SimulatedServer, _ node: SimulatedNode, _ command: RedisCommand, _ execution: Execution) {
+        latestClockSeconds = max(latestClockSeconds, server.clockMicroseconds / 1_000_000)
         guard let term = deployment.termOfServer[server.index] else { return }
         if arrivals[term][node.name] == nil { arrivals[term][node.name] = Arrival(node, sessions) }
         for (channel, message) in execution.published {
@@ -81,8 +82,8 @@ final class Checker {
         guard event.reason.hasPrefix("#"), let number = Int(event.reason.dropFirst()), number < changes.count else { return }
         var named: Set<SessionID> = changes[number].written[partition]?.sessions ?? []
         if case .sessions(let ids) = event.change { named.formUnion(ids) }
-        changes[number].written[partition] = (term, named)
-        changesByTag[event.position.tag] = changes[number]
+        changes[number].written[partition] = TrackedChange.Written(
+            term: term, sessions: named, latestClockSeconds: latestClockSeconds)
     }
 
     // MARK: what clients did
@@ -145,6 +146,7 @@ final class Checker {
         _ change: TrackedChange, _ session: TrackedSession, _ node: SimulatedNode, _ term: Int?, _ active: ActiveSession
     ) {
         guard case .permissions(let user, _) = change.kind, user == session.user, session.issuedAt < change.askedAt,
+            !session.isStampAhead || change.written[session.partition]?.term == session.term,
             let version = change.version, active.permissionsVersion < version
         else { return }
         let from = change.bindsFrom(bound: bound) ?? .max

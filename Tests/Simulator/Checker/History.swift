@@ -15,6 +15,8 @@ final class TrackedSession: @unchecked Sendable {
     let tenant: TenantID?
     let token: [UInt8]
     let claims: Claims
+    /// The session's own end.
+    let endsAt: WallTime
     /// When it was asked for, and when the answer left the node.
     let askedAt: Int64
     let issuedAt: Int64
@@ -29,12 +31,19 @@ final class TrackedSession: @unchecked Sendable {
         tenant = claims.tenant
         token = Array(issued.token.utf8)
         self.claims = claims
+        endsAt = issued.sessionExpiresAt
         self.askedAt = askedAt
         self.issuedAt = issuedAt
         self.term = term
     }
 
     var partition: Partition { id.partition }
+
+    /// Its stamp is further ahead of true time than the skew bound: Redis' clock was. Where Redis then loses the mark, a cutoff may
+    /// fall short of it (docs/verification.md, "Not promised").
+    var isStampAhead: Bool {
+        Int64(claims.stamp.microseconds / 1_000_000) > SimulatedTime.wallSeconds(at: issuedAt) + 30
+    }
 }
 
 /// A revoke or a change of permissions.
@@ -55,7 +64,14 @@ final class TrackedChange: @unchecked Sendable {
     /// For permissions: the stamp that it got.
     var version: UInt64?
     /// By partition: in which term its script ran, and the sessions that its event names.
-    var written: [Partition: (term: Int, sessions: Set<SessionID>)] = [:]
+    var written: [Partition: Written] = [:]
+
+    struct Written {
+        var term: Int
+        var sessions: Set<SessionID>
+        /// The latest that any Redis' clock had shown by then.
+        var latestClockSeconds: Int64
+    }
 
     init(number: Int, kind: Kind, askedAt: Int64, waitsForCluster: Bool) {
         self.number = number
@@ -77,6 +93,7 @@ final class TrackedChange: @unchecked Sendable {
     /// Whether it certainly ends this session: it was asked for after the session's token was in its client's hands.
     func ends(_ session: TrackedSession) -> Bool {
         guard case .revoke(let target) = kind, session.issuedAt < askedAt else { return false }
+        if target.isCutoff, session.isStampAhead, written[session.partition]?.term != session.term { return false }
         switch target {
         case .session(let id): return id == session.id
         case .token(let token): return Array(token.utf8) == session.token
@@ -88,10 +105,12 @@ final class TrackedChange: @unchecked Sendable {
         }
     }
 
-    /// By device, and all but one: those that the user's index names. An index that Redis lost names nobody.
+    /// By device, and all but one: those that the user's index names. An index that Redis lost names nobody, nor one that Redis
+    /// let go because its clock was ahead of the session's end.
     private func names(_ session: TrackedSession) -> Bool {
         guard let written = written[session.partition] else { return false }
-        return written.sessions.contains(session.id) || written.term == session.term
+        let isIndexed = written.term == session.term && written.latestClockSeconds < session.endsAt.seconds
+        return written.sessions.contains(session.id) || isIndexed
     }
 
     /// Whether it may have anything to do with this session, whatever became of it.

@@ -54,10 +54,11 @@ local function next_stamp(head)
   return stamp
 end
 
--- A stamp for a cutoff. In a term's first moments not every node's stamps may have arrived, so it is raised by the
--- skew bound: when the node says so, or when this is not the incarnation that the node follows.
+-- A stamp for a cutoff. In a term's first moments not every node's stamps may have arrived, so it is at least the skew bound
+-- ahead of the clock: when the node says so, or when this is not the incarnation that the node follows. Never further ahead,
+-- however many there are: a Redis that forgets the mark must still be able to reach past it.
 local function next_cutoff(head, is_term_young)
-  if is_term_young or head.inc ~= ARGV[6] then head.mark = math.max(head.mark, now_microseconds) + SKEW_MICROSECONDS end
+  if is_term_young or head.inc ~= ARGV[6] then head.mark = math.max(head.mark, now_microseconds + SKEW_MICROSECONDS) end
   return next_stamp(head)
 end
 
