@@ -18,6 +18,9 @@ struct Simulate: ParsableCommand {
     @Option(help: "Lines of the trace to print where a promise is broken.")
     var trace = 60
 
+    @Flag(help: "Put the nodes' own log lines into the trace.")
+    var logs = false
+
     @Flag(help: "Print the hash of each run: two runs of one seed have the same.")
     var hashes = false
 
@@ -39,7 +42,7 @@ struct Simulate: ParsableCommand {
             failed.append(seed)
             print("seed \(seed): \(failure.violation)")
             if keepGoing { continue }
-            let again = Simulation.run(seed: seed, traceLines: trace, lua: lua)
+            let again = Simulation.run(seed: seed, traceLines: trace, hasLogs: logs, lua: lua)
             for line in again.failure?.trace ?? ["(did not happen again)"] { print(line) }
             print("replay: make simulate seeds=1 first=\(seed)")
             break

@@ -70,12 +70,14 @@ extension Primary {
     }
 
     /// Does what a feed asks for. Where Redis refuses, the partition stands on no connection until the next round takes it
-    /// up again; any other failure is the connection's.
+    /// up again; any other failure is the connection's. So is READONLY: this is no primary any more, and where no partition is
+    /// followed no poll would ever find that out.
     func attempt(_ action: FeedAction, in partition: Partition, on link: any RedisLink) async throws(RedisError) {
         do throws(RedisError) {
             try await perform(action, in: partition, on: link)
         } catch {
             switch error {
+            case .server(_, let message) where message.hasPrefix("READONLY"): throw error
             case .server, .unexpectedReply:
                 driver.leaveConnection(partition, only: id(of: link))
                 logger.warning(

@@ -29,6 +29,7 @@ final class Checker {
     private var inherited: [(revoked: Set<Int>, versions: [UserID: UInt64])] = []
     private var refused: [String: Set<Int>] = [:]
     private var latestClockSeconds: Int64 = 0
+    private var termOfSession: [SessionID: Int] = [:]
     private(set) var counts = Counts()
     private(set) var violation: Violation?
     var nodeNamed: (String) -> SimulatedNode? = { _ in nil }
@@ -69,6 +70,7 @@ final class Checker {
             note(event, in: partition, term: term)
         }
         if execution.hasWritten { deployment.noteName(of: server) }
+        if command.operation == "issue", let id = command.issuedSession { termOfSession[id] = term }
         if command.operation == "poll", case .array(let answer) = execution.reply, answer.first == .bytes(Self.same),
             let partition = deployment.partition(of: command), self.term(of: node, partition) == term,
             arrivals[term][node.name]?.polledAt[partition] == nil
@@ -91,7 +93,7 @@ final class Checker {
     func issued(_ issued: IssuedSession, _ claims: Claims, askedAt: Int64) -> TrackedSession {
         let session = TrackedSession(
             number: sessions.count, issued: issued, claims: claims, askedAt: askedAt, issuedAt: agenda.now,
-            term: deployment.termOfServer[deployment.primary] ?? deployment.terms.count - 1)
+            term: termOfSession[issued.session] ?? 0)
         sessions.append(session)
         counts.issued += 1
         return session
@@ -246,5 +248,15 @@ extension Checker.Arrival {
     init(_ node: SimulatedNode, _ sessions: [TrackedSession]) {
         revoked = Set(sessions.lazy.filter { node.knowsRevoked($0) }.map(\.number))
         versions = node.permissionVersions(of: Set(sessions.map(\.user)))
+    }
+}
+
+extension RedisCommand {
+    /// Of an `issue` call: ARGV[9], behind the digest, the number of keys and the keys.
+    fileprivate var issuedSession: SessionID? {
+        guard arguments.count > 1, let keys = Int(String(decoding: arguments[1].bytes, as: UTF8.self)),
+            arguments.indices.contains(2 + keys + 8)
+        else { return nil }
+        return SessionID(String(decoding: arguments[2 + keys + 8].bytes, as: UTF8.self))
     }
 }

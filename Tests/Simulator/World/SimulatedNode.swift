@@ -17,14 +17,19 @@ final class SimulatedNode: @unchecked Sendable {
     var table: PartitionTable { parts.service.table }
     var keyRing: KeyRing { parts.service.keyRing }
 
-    init(process: SimulatedProcess, scenario: Scenario, deployment: Deployment, keyRing: KeyRing) {
+    init(
+        process: SimulatedProcess, scenario: Scenario, deployment: Deployment, keyRing: KeyRing, log: Trace?
+    ) {
         self.process = process
         let configuration = Self.configuration(scenario)
         guard let count = PartitionCount(scenario.partitions) else { preconditionFailure("1 to 1024 partitions") }
         parts = NodeParts(
             configuration: configuration, nodeID: NodeID(random: process.random()), count: count, keyRing: keyRing,
             surroundings: process, clock: NodeClock(process),
-            logger: Logger(label: process.name, factory: { _ in SwiftLogNoOpLogHandler() }))
+            logger: Logger(label: process.name) { _ in
+                guard let log else { return SwiftLogNoOpLogHandler() }
+                return TraceLog(trace: log, name: process.name)
+            })
         let limits = configuration.redisLimits
         let transport = SimulatedTransport(process: process, deployment: deployment, limits: limits)
         primary = Primary(number: 0, transport: transport, limits: limits, durableLines: 1, driver: parts.driver)

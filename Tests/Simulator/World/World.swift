@@ -26,6 +26,7 @@ final class World: @unchecked Sendable {
     /// Of nodes that were killed: their tasks are ended with the run.
     private var deadNodes: [SimulatedNode] = []
     private var nodesMade = 0
+    private let hasLogs: Bool
     private var chance: SeededRandom
     private let keyRing = SimulatedNode.makeKeyRing()
     private(set) var isHealing = false
@@ -38,7 +39,8 @@ final class World: @unchecked Sendable {
     /// Jobs in one run; far above what any run needs.
     private static let maximumSteps = 20_000_000
 
-    init(seed: UInt64, traceLines: Int, lua: LuaMachine) {
+    init(seed: UInt64, traceLines: Int, hasLogs: Bool, lua: LuaMachine) {
+        self.hasLogs = hasLogs
         scenario = Scenario(seed: seed)
         trace = Trace(agenda: agenda, capacity: traceLines)
         var chance = SeededRandom(seed: seed)
@@ -64,7 +66,8 @@ final class World: @unchecked Sendable {
             name: "n\(nodesMade)", agenda: agenda, chance: chance.fork(), drift: scenario.drift)
         process.wallOffsetSeconds = Int64.random(in: -scenario.wallErrorSeconds...scenario.wallErrorSeconds, using: &chance)
         nodes.append(
-            SimulatedNode(process: process, scenario: scenario, deployment: deployment, keyRing: keyRing))
+            SimulatedNode(process: process, scenario: scenario, deployment: deployment, keyRing: keyRing,
+                log: hasLogs ? trace : nil))
         trace.note(process.name, "starts")
     }
 
@@ -184,7 +187,9 @@ final class World: @unchecked Sendable {
 
 /// Runs one seed.
 package enum Simulation {
-    package static func run(seed: UInt64, traceLines: Int = 0, lua: LuaMachine) -> RunResult {
-        World(seed: seed, traceLines: traceLines, lua: lua).run()
+    package static func run(
+        seed: UInt64, traceLines: Int = 0, hasLogs: Bool = false, lua: LuaMachine
+    ) -> RunResult {
+        World(seed: seed, traceLines: traceLines, hasLogs: hasLogs, lua: lua).run()
     }
 }
