@@ -1,5 +1,5 @@
-// Replies as values: whatever Redis says, each reader gives a value or an error. The replies that the scripts give, with
-// single values exchanged, and the texts in them: events, records, entries.
+// Replies as values: whatever Redis says, each reader gives a value or an error. Those that the scripts give, with single
+// values exchanged, and the texts in them: events, records, entries.
 
 import CurfewRedis
 import NIOCore

@@ -1,4 +1,4 @@
-// Tokens: whole ones, bent ones, and ones that the real key signed around a payload or a header that nobody would write.
+// Tokens: whole ones, bent ones, and ones that the real key signed around a payload or header that nobody would write.
 // What verify takes must be signed (checked with the tests' own SHA-256), say the same to every reader, and be writable
 // again.
 
