@@ -127,6 +127,14 @@ let package = Package(
         .testTarget(
             name: "CommandTests", dependencies: ["TestSupport", "curfew"], swiftSettings: strict),
         .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "curfew", "TestSupport",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            exclude: ["run"], swiftSettings: strict),
+        .testTarget(
             name: "ClusterTests", dependencies: ["TestSupport", "curfew"], swiftSettings: strict),
         .testTarget(
             name: "SimulationTests",

@@ -91,14 +91,23 @@ extension RedisAddress: CustomStringConvertible {
         }
     }
 
-    /// Any text that was meant as a Redis URL, with whatever may be a password masked.
+    /// Any text that was meant as a Redis URL, with whatever may be a password masked: all up to the last `@`, and a query
+    /// other than `?db=` and a number. Where a query comes before the `@`, either may be the password's.
     package static func masked(_ url: String) -> String {
-        // A query is no part of a Redis URL but for `?db=`; what stands there in error may be a password.
-        if let query = url.firstIndex(of: "?"), !url[query...].hasPrefix("?db=") {
-            return masked(String(url[..<query])) + "?***"
+        let at = url.lastIndex(of: "@")
+        let query = url.firstIndex(of: "?").flatMap { isDatabase(url[$0...]) ? nil : $0 }
+        guard at != nil || query != nil else { return url }
+        var text = ""
+        if let at {
+            let scheme = url.firstRange(of: "://").map { url[..<$0.upperBound] } ?? ""
+            let isScheme = scheme.dropLast(3).allSatisfy { $0.isASCII && ($0.isLetter || $0 == "+") }
+            text = (isScheme && scheme.endIndex <= at ? String(scheme) : "") + "***"
+            if let query, query < at { return text }
         }
-        guard let at = url.lastIndex(of: "@") else { return url }
-        guard let scheme = url.firstRange(of: "://"), scheme.upperBound <= at else { return "***" + url[at...] }
-        return url[..<scheme.upperBound] + "***" + url[at...]
+        return text + url[(at ?? url.startIndex)..<(query ?? url.endIndex)] + (query == nil ? "" : "?***")
+    }
+
+    private static func isDatabase(_ query: Substring) -> Bool {
+        query.hasPrefix("?db=") && query.dropFirst(4).utf8.allSatisfy { (0x30...0x39).contains($0) }
     }
 }

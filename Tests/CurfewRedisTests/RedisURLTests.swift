@@ -94,6 +94,10 @@ import Testing
         #expect(RedisAddress.masked("redis://h:1/2") == "redis://h:1/2")
         #expect(RedisAddress.masked("redis://ann:s3/cr@et@h:x") == "redis://***@h:x")
         #expect(RedisAddress.masked("s3cret@h") == "***@h")
+        #expect(RedisAddress.masked("redis://ann:s3cr?et@h:1") == "redis://***")
+        #expect(RedisAddress.masked("redis:s3cret://x@h:1") == "***@h:1")
+        #expect(RedisAddress.masked("redis+unix:///r.sock?db=1&password=s3cret") == "redis+unix:///r.sock?***")
+        #expect(RedisAddress.masked("redis+unix:///r.sock?db=1") == "redis+unix:///r.sock?db=1")
     }
 
     @Test("authorities are checked when the address is made")

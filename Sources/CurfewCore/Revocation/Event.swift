@@ -85,12 +85,14 @@ public struct Event: Hashable, Sendable {
 }
 
 extension Event {
-    /// Reads an event's text. `nil` for anything that is not one, whole and well formed.
+    /// Reads an event's text. `nil` for anything that is not one, whole and well formed, and for a number above
+    /// 2^63 − 1: no log gets that far, and there must be one after it.
     public init?(_ text: String) {
         guard text.utf8.count <= Event.maximumBytes else { return nil }
         let fields = text.split(separator: "\t", omittingEmptySubsequences: false)
         guard fields.count >= 7,
-            let seq = UInt64(fields[0]), let tag = EventTag(fields[1]), let previous = EventTag(fields[2]),
+            let seq = UInt64(fields[0]), seq <= Int64.max, let tag = EventTag(fields[1]),
+            let previous = EventTag(fields[2]),
             let until = Int64(fields[4]), fields[5].utf8.count <= 64,
             let change = Change(kind: fields[6], arguments: fields[7...])
         else { return nil }

@@ -23,11 +23,12 @@ struct ReplyReader {
 
     mutating func text() throws(RedisError) -> String { try next("a text").text(for: operation) }
 
+    /// 0...Int64.max: more than that is nothing that Redis counts, and would overflow where it is added to.
     mutating func number() throws(RedisError) -> UInt64 {
         switch try next("a number") {
         case .integer(let number) where number >= 0: return UInt64(number)
         case let value:
-            guard let number = UInt64(try value.text(for: operation)) else {
+            guard let number = UInt64(try value.text(for: operation)), number <= Int64.max else {
                 throw .unexpectedReply(operation: operation, expected: "a number")
             }
             return number

@@ -54,6 +54,7 @@ struct EventTextTests {
         arguments: [
             "", "1", "1\t00000000000000a1\t00000000000000a0\t-\t5\tr",
             "x\t00000000000000a1\t00000000000000a0\t-\t5\tr\tnothing",
+            "9223372036854775808\t00000000000000a1\t00000000000000a0\t-\t5\tr\tnothing",
             "1\t00000000000000A1\t00000000000000a0\t-\t5\tr\tnothing", "1\ta1\t00000000000000a0\t-\t5\tr\tnothing",
             "1\t00000000000000a1\t00000000000000a0\tnobody\t5\tr\tnothing",
             "1\t00000000000000a1\t00000000000000a0\t-\tsoon\tr\tnothing",
