@@ -12,6 +12,8 @@ times ?= 20
 only ?=
 seeds ?= 300
 first ?= 1
+seconds ?= 60
+seed ?=
 
 run: build ## Start three nodes and a Redis, play a login and a revoke across them, stay up (nodes=3 port=8080)
 	@.ci/install redis-server=redis-server
@@ -19,8 +21,8 @@ run: build ## Start three nodes and a Redis, play a login and a revoke across th
 
 # One test at a time: nodes are held to their staleness bound and clients to their deadlines, on whatever cores there are.
 test: build-needs ## Run every test; on real Redis servers and real node processes
-	@.ci/install redis-server=redis-server openssl=openssl
-	@swift test --no-parallel --skip '^ClusterTests'
+	@.ci/install redis-server=redis-server openssl=openssl gcc=gcc
+	@swift test --no-parallel --skip '^(ClusterTests|FaultTests\.FaultRun)'
 	@swift test --no-parallel --skip-build --filter '^ClusterTests'
 
 soak: build-needs ## Repeat the propagation and fault tests (times=20)
@@ -35,6 +37,27 @@ simulate-mutants: build-needs ## Take the protocol's rules out one at a time and
 	@.ci/install perl=perl
 	@Tests/Mutations/run --simulate $(only)
 
+model: ## Check the protocol's model exhaustively, and that each rule taken out is found
+	@.ci/install spin=spin gcc=gcc
+	@Tests/Model/run
+
+faults: build-needs ## Three real nodes under faults that a nemesis draws, every answer checked (seconds=60 seed=N)
+	@.ci/install redis-server=redis-server openssl=openssl gcc=gcc
+	@CURFEW_FAULT_SECONDS=$(seconds) CURFEW_FAULT_SEED=$(seed) swift test --no-parallel --filter '^FaultTests'
+
+fuzz: build-needs ## Hostile input against everything that reads it (seconds=60 for each target)
+	@swift build --build-tests
+	@Tests/FuzzTests/run --seconds $(seconds)
+
+test-sanitized: build-needs ## The tests under the thread and the address sanitizer
+	@.ci/install redis-server=redis-server openssl=openssl gcc=gcc
+	@Tests/Sanitizers/run thread
+	@Tests/Sanitizers/run address
+
+test-redis-versions: build-needs ## The client's, store's, feed's and Sentinel's tests on Redis 6.2, 7.0 and 7.4
+	@.ci/install redis-server=redis-server openssl=openssl python3=python3 python3-pip=pip3
+	@Tests/redis-versions
+
 mutants: build-needs ## Take the protocol's rules out one at a time and see the tests notice (only=NAME)
 	@.ci/install redis-server=redis-server perl=perl
 	@Tests/Mutations/run $(only)
@@ -46,14 +69,14 @@ build: build-needs ## Build everything, tests included: .build/debug/curfew
 lint: ## Check format, scripts and the rules of the house
 	@.ci/install shellcheck=shellcheck
 	@swift format lint --strict --parallel --recursive Package.swift Sources Tests $(wildcard benchmarks/*/Package.swift benchmarks/*/Sources)
-	@shellcheck -x .ci/* $(wildcard docker/*.sh benchmarks/*.sh benchmarks/*/*.sh)
+	@shellcheck -x .ci/* Tests/redis-versions Tests/*/run $(wildcard docker/*.sh benchmarks/*.sh benchmarks/*/*.sh)
 	@.ci/tidy
 
 bench: build-needs ## Measure, beside nginx, Redis and the bare HMAC (args=--quick for a minute)
 	@benchmarks/run.sh $(args)
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-release .curfew benchmarks/*/.build benchmarks/results/raw
+	rm -rf .build .build-* .curfew benchmarks/*/.build benchmarks/results/raw
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

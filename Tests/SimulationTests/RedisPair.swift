@@ -44,7 +44,9 @@ final class RedisPair {
         let server = try await RedisServer.start(options)
         defer { server.stop() }
         let client = RedisClient(
-            address: try RedisAddress(url: server.unixURL), eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            transport: Connector(
+                address: try RedisAddress(url: server.unixURL),
+                eventLoop: MultiThreadedEventLoopGroup.singleton.next()),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await client.run() }

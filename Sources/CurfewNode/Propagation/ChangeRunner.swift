@@ -47,7 +47,8 @@ extension SessionService {
         let givesUpAt = options.timeoutMilliseconds.map { startedAt + .milliseconds($0) }
         outcome.propagation = .acknowledged
         for event in reply.events {
-            let fence = fence(event.position, reply, sent, sentAt: sentAt, repliedAt: repliedAt, givesUpAt, in: partition)
+            let fence = fence(
+                event.position, reply, sent, sentAt: sentAt, repliedAt: repliedAt, givesUpAt, in: partition)
             outcome.join(
                 await driver.fences.wait(
                     for: fence, in: partition,

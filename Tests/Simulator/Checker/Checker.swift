@@ -81,7 +81,9 @@ final class Checker {
 
     /// Ties an event to the change that asked for it: the clients put the change's number into the reason.
     private func note(_ event: Event, in partition: Partition, term: Int) {
-        guard event.reason.hasPrefix("#"), let number = Int(event.reason.dropFirst()), number < changes.count else { return }
+        guard event.reason.hasPrefix("#"), let number = Int(event.reason.dropFirst()), number < changes.count else {
+            return
+        }
         var named: Set<SessionID> = changes[number].written[partition]?.sessions ?? []
         if case .sessions(let ids) = event.change { named.formUnion(ids) }
         changes[number].written[partition] = TrackedChange.Written(
@@ -124,7 +126,8 @@ final class Checker {
         checkChain(node, session.partition)
     }
 
-    private func checkActive(_ session: TrackedSession, _ node: SimulatedNode, _ began: Int64, _ active: ActiveSession) {
+    private func checkActive(_ session: TrackedSession, _ node: SimulatedNode, _ began: Int64, _ active: ActiveSession)
+    {
         counts.active += 1
         let term = term(of: node, session.partition)
         for change in changes {
@@ -152,9 +155,13 @@ final class Checker {
             let version = change.version, active.permissionsVersion < version
         else { return }
         let from = change.bindsFrom(bound: bound) ?? .max
-        guard isBound(change, term: term, in: session.partition, inherited: { $0.versions[user] ?? 0 >= version }, known: {
-            $0.versions[user] ?? 0 >= version
-        }) else { return }
+        guard
+            isBound(
+                change, term: term, in: session.partition, inherited: { $0.versions[user] ?? 0 >= version },
+                known: {
+                    $0.versions[user] ?? 0 >= version
+                })
+        else { return }
         report(
             "I2 (permissions)",
             "\(node.name) answers with version \(active.permissionsVersion) for s\(session.number), \(version) is in force "
@@ -166,12 +173,14 @@ final class Checker {
         switch reason {
         case .sessionRevoked:
             if node.knowsRevoked(session) { refused[node.name, default: []].insert(session.number) }
-            let isExplained = changes.contains { $0.mayEnd(session) } || session.isOfYoungTerm(deployment, bound, changes)
+            let isExplained =
+                changes.contains { $0.mayEnd(session) } || session.isOfYoungTerm(deployment, bound, changes)
             if !isExplained { report("I6", "\(node.name) refuses s\(session.number), which nothing revoked") }
         case .tokenExpired:
             // Its clock may be wrong by the skew bound.
             let isOver = SimulatedTime.wallSeconds(at: agenda.now) + 45 >= session.claims.expiresAt.seconds
-            let isClockWrong = deployment.servers.contains { $0.clockOffsetMicroseconds != 0 } || deployment.hasSteppedClock
+            let isClockWrong =
+                deployment.servers.contains { $0.clockOffsetMicroseconds != 0 } || deployment.hasSteppedClock
             if !isOver, !isClockWrong, abs(node.process.wallOffsetSeconds) <= 30 {
                 report("I6", "\(node.name) says that s\(session.number) has expired")
             }
@@ -188,7 +197,8 @@ final class Checker {
         return term.flatMap { deployment.index(of: $0) }
     }
 
-    private func binds(_ change: TrackedChange, _ session: TrackedSession, term: Int?, in partition: Partition) -> Bool {
+    private func binds(_ change: TrackedChange, _ session: TrackedSession, term: Int?, in partition: Partition) -> Bool
+    {
         isBound(
             change, term: term, in: partition, inherited: { $0.revoked.contains(session.number) },
             known: { $0.revoked.contains(session.number) })
@@ -209,19 +219,21 @@ final class Checker {
 
     // MARK: I4
 
-    /// What a fresh node claims to have applied is in the log of its term's Redis, and in force.
+    /// What a fresh node has applied, up to the head that its last poll named, is in the log of its term's Redis, and in force.
+    /// (Past that head a late message of a lost fork can pass for the next event until the next poll.)
     private func checkChain(_ node: SimulatedNode, _ partition: Partition) {
         let now = node.parts.service.clock.boot()
-        let (applied, isFresh) = node.table.withPartition(partition) { ($0.feed.applied, $0.feed.isFresh(at: now)) }
-        guard isFresh, let applied, let term = term(of: node, partition) else { return }
+        let feed = node.table.withPartition(partition) { $0.feed }
+        guard feed.isFresh(at: now), let applied = feed.applied, let head = feed.head,
+            let term = term(of: node, partition)
+        else { return }
+        let last = applied.seq > head.seq ? head : applied
         let events = log.events(in: partition, term: term)
-        if let entry = events.last(where: { $0.position.seq == applied.seq }), entry.position.tag != applied.tag {
-            report("I4", "\(node.name) has applied \(applied.seq) of another chain than its Redis'")
+        if let entry = events.last(where: { $0.position.seq == last.seq }), entry.position.tag != last.tag {
+            report("I4", "\(node.name) has applied \(last.seq) of another chain than its Redis'")
         }
-        for event in events.suffix(64) where event.position.seq <= applied.seq {
-            if !node.hasInForce(event, in: partition) {
-                report("I4", "\(node.name) is at \(applied.seq) without event \(event.position.seq)")
-            }
+        for event in events.suffix(64) where event.position.seq <= last.seq && !node.hasInForce(event, in: partition) {
+            report("I4", "\(node.name) is at \(last.seq) without event \(event.position.seq)")
         }
     }
 

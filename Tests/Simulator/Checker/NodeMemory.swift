@@ -39,7 +39,8 @@ extension SimulatedNode {
 
     /// Whether what an event says is in force; what may be forgotten counts as if it were.
     func hasInForce(_ event: Event, in partition: Partition) -> Bool {
-        guard event.until.seconds > max(process.wallSeconds, SimulatedTime.wallSeconds(at: process.agenda.now)) + 60 else {
+        guard event.until.seconds > max(process.wallSeconds, SimulatedTime.wallSeconds(at: process.agenda.now)) + 60
+        else {
             return true
         }
         return table.withPartition(partition) { slot in

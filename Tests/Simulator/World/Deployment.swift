@@ -153,7 +153,8 @@ final class Deployment {
 
     /// Which term a node means.
     func index(of term: Term) -> Int? {
-        termNames[TermName(runID: term.reign.runID, replicationID: term.reign.replicationID, incarnation: term.incarnation)]
+        termNames[
+            TermName(runID: term.reign.runID, replicationID: term.reign.replicationID, incarnation: term.incarnation)]
     }
 
     private struct TermName: Hashable {

@@ -75,7 +75,8 @@ final class Nemesis {
                 route.blocksRequests = false
                 route.blocksAnswers = false
             }
-        case .resetConnections: for connection in route.connections where chance.chance(0.7) { connection.closeAtServer() }
+        case .resetConnections:
+            for connection in route.connections where chance.chance(0.7) { connection.closeAtServer() }
         case .slowRoute:
             route.delay = 50...400
             later(100...2000) { [world] in route.delay = world.scenario.delay }

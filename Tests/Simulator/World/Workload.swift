@@ -89,7 +89,8 @@ final class Workload {
                     return world.checker.report("I6", "\(node.name) issued a token that it refuses")
                 }
                 let session = world.checker.issued(issued, claims, askedAt: askedAt)
-                world.trace.note(node.name, "issued s\(session.number) of \(issued.user), stamp \(claims.stamp.microseconds)")
+                world.trace.note(
+                    node.name, "issued s\(session.number) of \(issued.user), stamp \(claims.stamp.microseconds)")
             } catch {
                 world.checker.noteFailedWrite()
             }
@@ -102,7 +103,8 @@ final class Workload {
             let began = world.agenda.now
             do {
                 let result = try await node.parts.service.validate(token: session.token, options: options)
-                world.trace.note(node.name, "validate s\(session.number): \(result.word)\(options.isStrict ? " (strict)" : "")")
+                world.trace.note(
+                    node.name, "validate s\(session.number): \(result.word)\(options.isStrict ? " (strict)" : "")")
                 world.checker.validated(session, on: node, began: began, result)
             } catch {
                 world.trace.note(node.name, "validate s\(session.number): unavailable")
@@ -154,7 +156,8 @@ final class Workload {
         _ call: @escaping @Sendable (SessionService, ChangeOptions) async throws(ServiceError) -> ChangeAnswer
     ) {
         let options = changeOptions(change)
-        world.trace.note("client", "#\(change.number) \(change.word)\(change.waitsForCluster ? ", waits" : "") on \(node.name)")
+        world.trace.note(
+            "client", "#\(change.number) \(change.word)\(change.waitsForCluster ? ", waits" : "") on \(node.name)")
         let world = world
         node.run {
             do {

@@ -64,9 +64,11 @@ final class World: @unchecked Sendable {
         nodesMade += 1
         let process = SimulatedProcess(
             name: "n\(nodesMade)", agenda: agenda, chance: chance.fork(), drift: scenario.drift)
-        process.wallOffsetSeconds = Int64.random(in: -scenario.wallErrorSeconds...scenario.wallErrorSeconds, using: &chance)
+        process.wallOffsetSeconds = Int64.random(
+            in: -scenario.wallErrorSeconds...scenario.wallErrorSeconds, using: &chance)
         nodes.append(
-            SimulatedNode(process: process, scenario: scenario, deployment: deployment, keyRing: keyRing,
+            SimulatedNode(
+                process: process, scenario: scenario, deployment: deployment, keyRing: keyRing,
                 log: hasLogs ? trace : nil))
         trace.note(process.name, "starts")
     }
@@ -114,7 +116,8 @@ final class World: @unchecked Sendable {
 
     private func checkAfterwards(_ workload: Workload) {
         let limit = agenda.now + Self.recovery
-        while agenda.now < limit, checker.violation == nil, !nodes.allSatisfy({ $0.parts.service.readiness().isReady }) {
+        while agenda.now < limit, checker.violation == nil, !nodes.allSatisfy({ $0.parts.service.readiness().isReady })
+        {
             pass(until: agenda.now + .milliseconds(100.0))
         }
         for node in nodes {
@@ -164,6 +167,7 @@ final class World: @unchecked Sendable {
 
     /// Ends every task of every node, the dead ones' too.
     private func end() {
+        isHealing = true
         let all = nodes + deadNodes
         for node in all {
             node.process.revive()
