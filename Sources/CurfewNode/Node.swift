@@ -25,12 +25,12 @@ package struct Node: Sendable {
         logger[metadataKey: "node"] = "\(nodeID)"
         let count: PartitionCount
         let keyRing: KeyRing
-        let address: RedisAddress
+        let topology: RedisTopology
         do throws(SettingError) {
             try configuration.validate()
             count = try configuration.partitionCount()
             keyRing = try configuration.keyRing()
-            address = try configuration.redisAddress()
+            topology = try configuration.redisTopology()
         } catch {
             throw .setting(error)
         }
@@ -38,12 +38,22 @@ package struct Node: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         redisThread = group
         let limits = configuration.redisLimits
-        let transport = Connector(address: address, eventLoop: group.next(), limits: limits)
+        let eventLoop = group.next()
         let parts = NodeParts(
             configuration: configuration, nodeID: nodeID, count: count, keyRing: keyRing,
-            surroundings: transport.surroundings, clock: NodeClock(), logger: logger)
-        parts.driver.follow(Primary(number: 0, transport: transport, limits: limits, driver: parts.driver))
-        propagation = PropagationService(driver: parts.driver, checks: parts.driver.checks)
+            surroundings: SystemSurroundings(eventLoop: eventLoop), clock: NodeClock(), logger: logger)
+        var router: ClusterRouter?
+        switch topology {
+        case .single(let address):
+            let transport = Connector(address: address, eventLoop: eventLoop, limits: limits)
+            parts.driver.follow(Primary(number: 0, transport: transport, limits: limits, driver: parts.driver))
+        case .cluster(let seeds):
+            router = ClusterRouter(seeds: seeds.named, limits: limits, driver: parts.driver) { member in
+                seeds.transport(to: member, eventLoop: eventLoop, limits: limits)
+            }
+        case .sentinel: throw .setting(configuration.redisError("one Redis server, or a Redis Cluster"))
+        }
+        propagation = PropagationService(driver: parts.driver, checks: parts.driver.checks, router: router)
         service = parts.service
         self.configuration = configuration
         self.logger = logger
@@ -120,13 +130,20 @@ extension NodeConfiguration {
         }
     }
 
-    func redisAddress() throws(SettingError) -> RedisAddress {
+    func redisTopology() throws(SettingError) -> RedisTopology {
         do {
-            return try RedisAddress(url: redis, certificateAuthorities: redisCertificateAuthorities)
+            return try RedisTopology(url: redis, certificateAuthorities: redisCertificateAuthorities)
         } catch {
-            throw SettingError(setting: "redis", value: RedisAddress.masked(redis), expected: "\(error)")
+            throw redisError("\(error)")
         }
     }
+
+    fileprivate func redisError(_ expected: String) -> SettingError {
+        SettingError(setting: "redis", value: RedisAddress.masked(redis), expected: expected)
+    }
+
+    /// What stands behind `redis`, in a word.
+    var topologyName: String { (try? redisTopology())?.name ?? "unknown" }
 
     func scriptCalls(_ nodeID: NodeID, random: @escaping @Sendable () -> UInt64) -> ScriptCalls {
         ScriptCalls(

@@ -148,7 +148,7 @@ package enum NodeLogs {
         nodes.withLock { nodes in if !nodes.contains(where: { $0 === node }) { nodes.append(node) } }
     }
 
-    static func forget(_ node: NodeProcess) { nodes.withLock { $0.removeAll { $0 === node } } }
+    package static func forget(_ node: NodeProcess) { nodes.withLock { $0.removeAll { $0 === node } } }
 
     /// The last lines of every node that is watched.
     package static func lastLines(_ count: Int = 15) -> String {

@@ -17,6 +17,8 @@ package struct RedisServerOptions: Sendable {
     package var password: String?
     /// Subject alternative names of the certificate, for `.tls`.
     package var certificateNames = ["DNS:localhost", "IP:127.0.0.1"]
+    /// A member of a Redis Cluster, of which this is the node timeout. Its bus has the port 10,000 above the other.
+    package var clusterNodeTimeoutMilliseconds: Int?
 
     package init() {}
 }
@@ -54,7 +56,7 @@ package final class RedisServer: Sendable {
             port = 0
             certificates = nil
         case .plain:
-            port = try findFreePort()
+            port = try options.clusterNodeTimeoutMilliseconds == nil ? findFreePort() : findFreePort(andAbove: 10_000)
             certificates = nil
         case .tls:
             port = try findFreePort()
@@ -138,7 +140,7 @@ package final class RedisServer: Sendable {
         let leash = Pipe()
         shell.executableURL = URL(fileURLWithPath: "/bin/sh")
         shell.arguments = [
-            "-c", "redis-server \"$1\" </dev/null >/dev/null 2>&1 & cat >/dev/null; kill -9 $! 2>/dev/null; wait",
+            "-c", "\"${CURFEW_TEST_REDIS_SERVER:-redis-server}\" \"$1\" </dev/null >/dev/null 2>&1 & cat >/dev/null; kill -9 $! 2>/dev/null; wait",
             "curfew-test-redis", file,
         ]
         shell.standardInput = leash
@@ -177,6 +179,12 @@ package final class RedisServer: Sendable {
                     "tls-ca-cert-file \(certificates.authority)",
                 ]
             }
+        }
+        if let timeout = options.clusterNodeTimeoutMilliseconds {
+            lines += [
+                "cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-node-timeout \(timeout)",
+                "cluster-require-full-coverage no", "cluster-replica-validity-factor 0", "repl-diskless-sync-delay 0",
+            ]
         }
         if let password = options.password {
             if let user = options.user {

@@ -53,7 +53,7 @@ extension NodeConfiguration {
 
     private func validateRedis() throws(SettingError) {
         do {
-            _ = try RedisAddress(url: redis, certificateAuthorities: redisCertificateAuthorities)
+            _ = try RedisTopology(url: redis, certificateAuthorities: redisCertificateAuthorities)
         } catch {
             throw SettingError(
                 setting: "redis", value: "\"\(RedisAddress.masked(redis))\"",

@@ -31,8 +31,8 @@ extension Primary {
                 for partition in work.snapshots.sorted() { spawn(.loadSnapshot, partition, on: link, in: &group) }
                 let id = id(of: link)
                 let mine = work.polls.sorted().filter { driver.primary(of: $0) === self }
-                // A partition that moved here, or that Redis refused before.
-                for partition in mine where !stands(partition, on: id) {
+                // A partition that moved here, that Redis refused before, or that was not heard of for too long.
+                for partition in mine where !stands(partition, on: id) || isForgotten(partition) {
                     group.addTask { [self] in await take(partition, reign, on: link) }
                 }
                 for (partition, action) in await round(mine, on: link) {
@@ -52,7 +52,13 @@ extension Primary {
         driver.table.withPartition(partition) { $0.feed.connection == id && $0.feed.phase != .disconnected }
     }
 
+    private func isForgotten(_ partition: Partition) -> Bool {
+        isSilent(partition) && driver.table.withPartition(partition) { $0.feed.phase == .following }
+    }
+
     private func take(_ partition: Partition, _ reign: Reign, on link: any RedisLink) async {
+        guard state.withLock({ $0.taking.insert(partition).inserted }) else { return }
+        defer { state.withLock { _ = $0.taking.remove(partition) } }
         do throws(RedisError) {
             try await adopt(partition, reign, on: link)
         } catch {
@@ -108,7 +114,9 @@ extension Primary {
         let answers = zip(polled, replies).map { polled, reply in
             (polled.partition, Result { () throws(RedisError) in try PollAnswer(reply) })
         }
-        warn(answers.compactMap { partition, answer in answer.failure.map { (partition, $0) } })
+        let refused = answers.compactMap { partition, answer in answer.failure.map { (partition, $0) } }
+        for (partition, error) in refused { if let redirect = Redirect(error) { redirected(redirect, partition) } }
+        warn(refused)
         return answers.compactMap { partition, answer in
             (try? answer.get()).map { (partition, answered($0, sent, reign, in: partition)) }
         }
@@ -172,6 +180,7 @@ extension Primary {
             return true
         }
         guard isCurrent else { return .none }
+        noteContact(partition, at: sent.at)
         let action = driver.handle(
             .polled(
                 PollReply(

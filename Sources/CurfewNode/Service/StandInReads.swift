@@ -87,16 +87,13 @@ package final class StandInReads: Sendable {
         let call = driver.calls.read(
             claims.session, user: claims.user, tenant: claims.tenant, driver.known(partition))
         do throws(RedisError) {
-            guard let primary = driver.primary(of: partition) else {
-                throw .unavailable(operation: "read", reason: "no primary is known")
-            }
-            let link = try driver.link(of: partition, for: "read")
-            let id = primary.id(of: link)
-            let replies = try await link.evaluateAll(
+            let followed = try driver.link(of: partition, for: "read")
+            let id = followed.id
+            let replies = try await followed.link.evaluateAll(
                 [call], then: [Primary.askReign], timeout: min(driver.bounds.staleness, driver.redisTimeout))
             guard replies.count == 2 else { throw .unexpectedReply(operation: "read", expected: "two replies") }
             let reply = try ReadReply(replies[0])
-            let isSameReign = primary.isSameReign(replies[1...], over: id, in: partition)
+            let isSameReign = followed.primary.isSameReign(replies[1...], over: id, in: partition)
             let isSameTerm = driver.table.withPartition(partition) { slot in
                 slot.feed.phase == .following && slot.feed.connection == id
                     && slot.feed.term?.incarnation == reply.incarnation

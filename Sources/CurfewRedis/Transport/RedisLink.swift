@@ -99,5 +99,7 @@ package protocol RedisTransport: Sendable {
     func connect(generation: UInt64) async throws(RedisError) -> any RedisLink
     /// Subscribes, then delivers until the connection or the task ends; returns why it ended. Throws where no subscription
     /// came about.
-    func subscribe(to channels: [String], _ callbacks: SubscriberCallbacks) async throws(RedisError) -> String
+    func subscribe(
+        to channels: [String], _ kind: PubSub, _ callbacks: SubscriberCallbacks
+    ) async throws(RedisError) -> String
 }
