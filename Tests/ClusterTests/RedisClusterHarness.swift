@@ -82,11 +82,7 @@ final class RedisClusterHarness: Sendable {
 
 extension RedisClusterHarness {
     /// Where a user belongs; -1 where no member says.
-    func partition(of user: String) -> Int {
-        let living = redis.members.first { $0.pid != 0 }
-        let slot = (try? living?.call(["CLUSTER", "KEYSLOT", user])).flatMap { $0.flatMap { Int($0) } }
-        return slot.map { $0 % Self.partitions } ?? -1
-    }
+    func partition(of user: String) -> Int { (try? redis.slot(of: user)).map { $0 % Self.partitions } ?? -1 }
 
     /// A user of this partition that no other test knows.
     func newUser(in partition: Int) -> String {

@@ -96,7 +96,10 @@ package final class RedisClusterFixture: Sendable {
     }
 
     /// Which slot a key is in.
-    package func slot(of key: String) throws -> Int { Int(try members[1].call(["CLUSTER", "KEYSLOT", key])) ?? -1 }
+    package func slot(of key: String) throws -> Int {
+        let living = members.first { $0.pid != 0 } ?? members[0]
+        return Int(try living.call(["CLUSTER", "KEYSLOT", key])) ?? -1
+    }
 
     /// Begins to move a slot: from now on its keys may be at either.
     package func beginMove(of slot: Int, from source: RedisServer, to target: RedisServer) throws {
@@ -109,8 +112,12 @@ package final class RedisClusterFixture: Sendable {
     package func moveKeys(of slot: Int, count: Int, from source: RedisServer, to target: RedisServer) throws -> Bool {
         let keys = try source.call(["CLUSTER", "GETKEYSINSLOT", "\(slot)", "\(count)"]).split(separator: "\n")
         guard !keys.isEmpty else { return false }
-        try source.call(["MIGRATE", "127.0.0.1", "\(target.port)", "", "0", "5000", "KEYS"] + keys.map(String.init))
+        try move(keys.map(String.init), from: source, to: target)
         return true
+    }
+
+    package func move(_ keys: [String], from source: RedisServer, to target: RedisServer) throws {
+        try source.call(["MIGRATE", "127.0.0.1", "\(target.port)", "", "0", "5000", "KEYS"] + keys)
     }
 
     /// Gives the slot to its target, as `redis-cli --cluster reshard` does: the target first.
