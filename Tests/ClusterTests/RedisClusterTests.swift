@@ -55,7 +55,9 @@ extension ClusterTests {
             }
         }
 
-        @Test("a node of another number of partitions does not start, whichever primary it meets first", arguments: [4, 16])
+        @Test(
+            "a node of another number of partitions does not start, whichever primary it meets first",
+            arguments: [4, 16])
         func otherPartitions(count: Int) async throws {
             let cluster = try await Harness.ready()
             let node = try cluster.makeNode("of-\(count)") { $0.partitions = count }
@@ -65,7 +67,7 @@ extension ClusterTests {
             #expect(node.log.contains("partitions: \(count), expected \(Harness.partitions)"))
         }
 
-        @Test("a slot that moves under load takes its partition along: nothing revoked is let in, no other partition waits")
+        @Test("a slot that moves under load takes its partition along: what is revoked stays so, no other partition waits")
         func reshard() async throws {
             let cluster = try await Harness.ready()
             try await cluster.settle()
@@ -148,7 +150,7 @@ extension ClusterTests {
             try await cluster.redis.settled()
         }
 
-        @Test("a primary that is gone with its replica takes its own partitions along, and they remember when it is back")
+        @Test("a primary that is gone with its replica takes its own partitions along, and nothing is forgotten")
         func halfDown() async throws {
             let cluster = try await Harness.ready()
             try await cluster.settle()

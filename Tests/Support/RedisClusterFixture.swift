@@ -76,7 +76,8 @@ package final class RedisClusterFixture: Sendable {
             guard fields.count > 8, fields[2].contains("master"), !fields[2].contains("fail") else { continue }
             let hasSlot = fields[8...].contains { range in
                 let ends = range.split(separator: "-").compactMap { Int($0) }
-                return ends.count == range.split(separator: "-").count && ends[0] <= slot && slot <= ends[ends.count - 1]
+                guard let first = ends.first, let last = ends.last, !range.hasPrefix("[") else { return false }
+                return first <= slot && slot <= last
             }
             let port = fields[1].split(separator: "@")[0].split(separator: ":").last.flatMap { Int($0) }
             if hasSlot, let member = members.first(where: { $0.port == port }) { return member }

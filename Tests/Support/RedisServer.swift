@@ -140,7 +140,9 @@ package final class RedisServer: Sendable {
         let leash = Pipe()
         shell.executableURL = URL(fileURLWithPath: "/bin/sh")
         shell.arguments = [
-            "-c", "\"${CURFEW_TEST_REDIS_SERVER:-redis-server}\" \"$1\" </dev/null >/dev/null 2>&1 & cat >/dev/null; kill -9 $! 2>/dev/null; wait",
+            "-c",
+            "\"${CURFEW_TEST_REDIS_SERVER:-redis-server}\" \"$1\" </dev/null >/dev/null 2>&1 & "
+                + "cat >/dev/null; kill -9 $! 2>/dev/null; wait",
             "curfew-test-redis", file,
         ]
         shell.standardInput = leash

@@ -88,7 +88,8 @@ package final class ClusterRouter: Sendable {
         routes.refreshedAt = driver.surroundings.uptime
         guard let sighting else {
             if problem != routes.lastProblem {
-                driver.logger.warning("no member of the Redis Cluster tells its slots", metadata: ["reason": "\(problem)"])
+                driver.logger.warning(
+                    "no member of the Redis Cluster tells its slots", metadata: ["reason": "\(problem)"])
             }
             routes.lastProblem = problem
             return false
