@@ -67,7 +67,7 @@ extension ClusterTests {
             #expect(node.log.contains("partitions: \(count), expected \(Harness.partitions)"))
         }
 
-        @Test("a slot that moves under load takes its partition along: what is revoked stays so, no other partition waits")
+        @Test("a slot that moves under load takes its partition along: what is revoked stays so, no other waits")
         func reshard() async throws {
             let cluster = try await Harness.ready()
             try await cluster.settle()

@@ -1,0 +1,62 @@
+// A script in a slot that is on the move: Redis Cluster refuses each single command of it whose key is not there (any more).
+
+import CurfewCore
+import CurfewRedis
+import TestSupport
+import Testing
+
+@testable import CurfewNode
+
+@Suite("A script in a slot that moves")
+struct MovingSlotTests {
+    private typealias Bench = ScriptBench
+
+    @Test("is not begun where a key is missing, and where it is stopped in the middle its event has been written")
+    func stoppedInTheMiddle() async throws {
+        var options = RedisServerOptions()
+        options.clusterNodeTimeoutMilliseconds = 5_000
+        let target = try await RedisServer.start(options)
+        defer { target.stop() }
+        try await Bench.run(on: options) { bench in
+            try bench.server.call(["CLUSTER", "ADDSLOTS"] + (0..<Int(KeySlot.count)).map(String.init))
+            try bench.server.call(["CLUSTER", "MEET", "127.0.0.1", "\(target.port)"])
+            let id = try target.call(["CLUSTER", "MYID"])
+            let slot = try bench.command("CLUSTER", "KEYSLOT", "t:{3}:head")
+            #expect(slot == "\(KeySlot.of("t:{3}:head"))")
+            try await eventually("the two know each other") {
+                try bench.command("CLUSTER", "INFO").contains("cluster_state:ok")
+                    && bench.command("CLUSTER", "NODES").split(separator: "\n").contains { line in
+                        line.hasPrefix(id) && line.contains(" master ")
+                    }
+            }
+            let known = bench.known(try await bench.open().incarnation)
+            let (first, _) = try await bench.issue(1, device: "phone")
+            let (second, _) = try await bench.issue(2, device: "phone")
+            // So that every key that the scripts share is there.
+            _ = try await bench.revoke(.everyone, known: known)
+            let user = try #require(UserID(Bench.user))
+            let target = PartitionTarget.device(user, try #require(DeviceID("phone")))
+            try bench.server.call(["CLUSTER", "SETSLOT", slot, "MIGRATING", id])
+
+            let refused = await redirect { _ = try await bench.issue(3) }
+            #expect(refused != nil, "a record that is being made is in no slot on the move")
+            #expect(try bench.command("EXISTS", "t:{3}:s:\(SessionID(partition: Bench.partition, high: 7, low: 3))") == "0")
+
+            // The first that goes empties `due`, and the second is not allowed to ask for it.
+            try bench.server.call(["ZREM", "t:{3}:due", second.description])
+            await #expect(throws: RedisError.self) { try await bench.revoke(target, known: known) }
+            #expect(try bench.command("EXISTS", "t:{3}:due") == "0", "the script has to be stopped in the middle")
+            let last = try bench.command("XREVRANGE", "t:{3}:log", "+", "-", "COUNT", "1")
+            for session in [first, second] { #expect(last.contains(session.description)) }
+        }
+    }
+
+    private func redirect(_ body: () async throws -> Void) async -> Redirect? {
+        do {
+            try await body()
+            return nil
+        } catch {
+            return (error as? RedisError).flatMap { Redirect($0) }
+        }
+    }
+}
