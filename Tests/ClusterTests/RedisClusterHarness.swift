@@ -16,11 +16,13 @@ final class RedisClusterHarness: Sendable {
     let namespace = "test\(UInt32.random(in: .min ... .max))"
     private let directory: String
 
-    init() async throws {
+    init(stalenessBoundMilliseconds: Int) async throws {
         directory = try makePrivateDirectory()
         redis = try await RedisClusterFixture.start()
         nodes = try (1...3).map { [redis, namespace, directory] number in
-            NodeProcess(try Self.settings("node \(number)", redis, namespace, directory))
+            var settings = try Self.settings("node \(number)", redis, namespace, directory)
+            settings.stalenessBoundMilliseconds = stalenessBoundMilliseconds
+            return NodeProcess(settings)
         }
     }
 
@@ -164,10 +166,12 @@ extension RedisClusterFixture {
 
 /// Gives all tests of a suite one Redis Cluster with its nodes.
 struct SharedRedisCluster: SuiteTrait, TestScoping {
+    let stalenessBoundMilliseconds: Int
+
     func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
-        let cluster = try await RedisClusterHarness()
+        let cluster = try await RedisClusterHarness(stalenessBoundMilliseconds: stalenessBoundMilliseconds)
         defer { cluster.stop() }
         try await cluster.start()
         try await RedisClusterHarness.$shared.withValue(cluster) { try await function() }
@@ -175,5 +179,7 @@ struct SharedRedisCluster: SuiteTrait, TestScoping {
 }
 
 extension Trait where Self == SharedRedisCluster {
-    static var redisCluster: Self { SharedRedisCluster() }
+    static func redisCluster(stalenessBoundMilliseconds: Int = 1_000) -> Self {
+        SharedRedisCluster(stalenessBoundMilliseconds: stalenessBoundMilliseconds)
+    }
 }

@@ -103,7 +103,7 @@ package final class FeedDriver: Sendable {
         let isFollowed = table.withPartition(partition) { slot in
             slot.feed.phase == .following && slot.feed.connection == followed.id
         }
-        guard isFollowed else {
+        guard isFollowed, !primary.isSilent(partition) else {
             throw .unavailable(operation: operation, reason: "partition \(partition.index) is still reconciling")
         }
         return followed

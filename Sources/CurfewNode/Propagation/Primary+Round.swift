@@ -31,8 +31,10 @@ extension Primary {
                 for partition in work.snapshots.sorted() { spawn(.loadSnapshot, partition, on: link, in: &group) }
                 let id = id(of: link)
                 let mine = work.polls.sorted().filter { driver.primary(of: $0) === self }
+                // Before anything is polled: what may have been elsewhere must not be made fresh by this very round.
+                for partition in mine where isForgotten(partition) { driver.leaveTerm(partition) }
                 // A partition that moved here, that Redis refused before, or that was not heard of for too long.
-                for partition in mine where !stands(partition, on: id) || isForgotten(partition) {
+                for partition in mine where !stands(partition, on: id) {
                     group.addTask { [self] in await take(partition, reign, on: link) }
                 }
                 for (partition, action) in await round(mine, on: link) {
