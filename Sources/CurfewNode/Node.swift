@@ -38,22 +38,24 @@ package struct Node: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         redisThread = group
         let limits = configuration.redisLimits
-        let transport: any RedisTransport
-        switch topology {
-        case .single(let address): transport = Connector(address: address, eventLoop: group.next(), limits: limits)
-        case .sentinel(let sentinels):
-            transport = SentinelTransport(group: sentinels, eventLoop: group.next(), limits: limits, logger: logger)
-        case .cluster:
-            throw .setting(
-                SettingError(
-                    setting: "redis", value: RedisAddress.masked(configuration.redis),
-                    expected: "one Redis, or sentinels that name one"))
-        }
+        let eventLoop = group.next()
         let parts = NodeParts(
             configuration: configuration, nodeID: nodeID, count: count, keyRing: keyRing,
-            surroundings: transport.surroundings, clock: NodeClock(), logger: logger)
-        parts.driver.follow(Primary(number: 0, transport: transport, limits: limits, driver: parts.driver))
-        propagation = PropagationService(driver: parts.driver, checks: parts.driver.checks)
+            surroundings: SystemSurroundings(eventLoop: eventLoop), clock: NodeClock(), logger: logger)
+        var router: ClusterRouter?
+        switch topology {
+        case .single(let address):
+            let transport = Connector(address: address, eventLoop: eventLoop, limits: limits)
+            parts.driver.follow(Primary(number: 0, transport: transport, limits: limits, driver: parts.driver))
+        case .cluster(let seeds):
+            router = ClusterRouter(seeds: seeds.named, limits: limits, driver: parts.driver) { member in
+                seeds.transport(to: member, eventLoop: eventLoop, limits: limits)
+            }
+        case .sentinel(let sentinels):
+            let transport = SentinelTransport(group: sentinels, eventLoop: eventLoop, limits: limits, logger: logger)
+            parts.driver.follow(Primary(number: 0, transport: transport, limits: limits, driver: parts.driver))
+        }
+        propagation = PropagationService(driver: parts.driver, checks: parts.driver.checks, router: router)
         service = parts.service
         self.configuration = configuration
         self.logger = logger
@@ -141,6 +143,9 @@ extension NodeConfiguration {
                 expected: "\(RedisAddressError.expected) (\(error.problem))")
         }
     }
+
+    /// What stands behind `redis`, in a word.
+    var topologyName: String { RedisTopology.name(ofURL: redis) }
 
     func scriptCalls(_ nodeID: NodeID, random: @escaping @Sendable () -> UInt64) -> ScriptCalls {
         ScriptCalls(

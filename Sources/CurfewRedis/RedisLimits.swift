@@ -25,12 +25,17 @@ package struct RedisLimits: Sendable, Equatable {
 }
 
 /// The pause before the nth attempt in a row to connect.
-struct Backoff: Sendable {
+package struct Backoff: Sendable {
     let minimum: Duration
     let maximum: Duration
 
+    package init(minimum: Duration, maximum: Duration) {
+        self.minimum = minimum
+        self.maximum = maximum
+    }
+
     /// Between half and all of `min(maximum, minimum · 2^attempt)`; `random` is 0…1 and picks the place.
-    func pause(attempt: Int, random: Double) -> Duration {
+    package func pause(attempt: Int, random: Double) -> Duration {
         precondition(attempt >= 0)
         var whole = minimum
         for _ in 0..<min(attempt, 62) where whole < maximum { whole = whole * 2 }

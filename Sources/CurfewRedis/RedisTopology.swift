@@ -42,6 +42,17 @@ package enum RedisTopology: Sendable {
     }
 }
 
+extension RedisTopology {
+    /// What stands behind a URL, in a word.
+    package var name: String {
+        switch self {
+        case .single: "single"
+        case .sentinel: "sentinel"
+        case .cluster: "cluster"
+        }
+    }
+}
+
 /// Sentinels that watch a primary.
 package struct SentinelGroup: Sendable {
     /// What the primary is called in their configuration.

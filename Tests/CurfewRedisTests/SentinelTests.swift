@@ -255,7 +255,7 @@ import Testing
         let subscribing = Task { () -> String in
             let callbacks = SubscriberCallbacks(
                 onMessage: { _, _ in }, onSubscribed: { heard.add(.subscribed) }, onLost: { heard.add(.lost) })
-            return (try? await transport.subscribe(to: ["c"], callbacks)) ?? "none"
+            return (try? await transport.subscribe(to: ["c"], .ordinary, callbacks)) ?? "none"
         }
         try await eventually("both listen") {
             try heard.count(of: .subscribed) == 1

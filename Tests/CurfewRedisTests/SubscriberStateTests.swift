@@ -117,6 +117,24 @@ import Testing
         let opening = SubscriberState(greeting: greeting, channels: names).opening
         #expect(opening.map(\.operation) == ["AUTH", "SELECT", "PING", "SUBSCRIBE", "SUBSCRIBE", "SUBSCRIBE"])
         #expect(opening[3...].flatMap(\.arguments) == names.map { RedisArgument($0) })
-        #expect(opening[3...].allSatisfy { $0.arguments.count <= SubscriberState.channelsPerCommand })
+        #expect(opening[3...].allSatisfy { $0.arguments.count <= PubSub.ordinary.channelsPerCommand })
+    }
+
+    @Test("sharded channels are asked for one by one, and one whose slot leaves ends the connection")
+    func sharded() throws {
+        let greeting = Greeting(address: try RedisAddress(url: "redis://h"))
+        var state = SubscriberState(greeting: greeting, channels: Self.channels, kind: .sharded)
+        #expect(state.opening.map(\.operation) == ["PING", "SSUBSCRIBE", "SSUBSCRIBE"])
+        _ = state.received(.status("PONG"))
+        for (index, channel) in Self.channels.enumerated() {
+            let reply = RedisValue.array([
+                Self.bytes("ssubscribe"), Self.bytes(channel), .integer(Int64(index + 1)),
+            ])
+            #expect(state.received(reply) == (index == 1 ? .subscribed : .none))
+        }
+        let message = RedisValue.array([Self.bytes("smessage"), Self.bytes("a"), Self.bytes("m")])
+        #expect(state.received(message) == .deliver(channel: "a", message: Array("m".utf8)))
+        let departure = RedisValue.array([Self.bytes("sunsubscribe"), Self.bytes("a"), .integer(1)])
+        #expect(state.received(departure) == Self.close("the slot of a channel has moved", wasLive: true))
     }
 }

@@ -7,7 +7,8 @@ import Testing
 
 @Suite("Simulation")
 struct SeedTests {
-    private static let program = Bundle.main.bundleURL.deletingLastPathComponent().appending(path: "simulate")
+    private static let program = URL(fileURLWithPath: NodeProcess.executable).deletingLastPathComponent()
+        .appending(path: "simulate")
 
     /// How many seeds, from where: `CURFEW_SIMULATE_SEEDS`, `CURFEW_SIMULATE_FIRST`.
     private static func setting(_ name: String, _ standard: String) -> String {

@@ -21,6 +21,8 @@ package struct RedisServerOptions: Sendable {
     package var certificateNames = ["DNS:localhost", "IP:127.0.0.1"]
     /// A sentinel instead of a server of data.
     package var isSentinel = false
+    /// A member of a Redis Cluster, of which this is the node timeout. Its bus has the port 10,000 above the other.
+    package var clusterNodeTimeoutMilliseconds: Int?
 
     package init() {}
 }
@@ -61,7 +63,7 @@ package final class RedisServer: Sendable {
             port = 0
             certificates = nil
         case .plain:
-            port = try findFreePort()
+            port = try options.clusterNodeTimeoutMilliseconds == nil ? findFreePort() : findFreePort(andAbove: 10_000)
             certificates = nil
         case .tls:
             port = try findFreePort()
@@ -192,6 +194,12 @@ package final class RedisServer: Sendable {
                     "tls-ca-cert-file \(certificates.authority)",
                 ]
             }
+        }
+        if let timeout = options.clusterNodeTimeoutMilliseconds {
+            lines += [
+                "cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-node-timeout \(timeout)",
+                "cluster-require-full-coverage no", "cluster-replica-validity-factor 0", "repl-diskless-sync-delay 0",
+            ]
         }
         if let password = options.password {
             if let user = options.user {

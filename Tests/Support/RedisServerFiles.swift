@@ -63,22 +63,27 @@ package func makePrivateDirectory() throws -> String {
     }
 }
 
-/// A TCP port on loopback that nothing listens on, outside the range that the system hands to outgoing connections.
-package func findFreePort() throws -> Int {
+/// A TCP port on loopback that nothing listens on, outside the range that the system hands to outgoing connections; and so is
+/// the one that many above it, where that is asked for.
+package func findFreePort(andAbove distance: Int? = nil) throws -> Int {
     for _ in 0..<200 {
-        let port = Int.random(in: 12_000..<32_000)
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        if bound == 0 { return port }
+        let port = Int.random(in: 12_000..<(32_000 - (distance ?? 0)))
+        guard isFree(port), distance.map({ isFree(port + $0) }) ?? true else { continue }
+        return port
     }
     throw RedisCallError(description: "no free port")
+}
+
+private func isFree(_ port: Int) -> Bool {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(port).bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    return withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+    } == 0
 }

@@ -102,6 +102,15 @@ public struct PartitionFeed: Sendable {
         return step(event)
     }
 
+    /// The partition has another primary, or may have had one meanwhile. Whoever answers next, it is a new term.
+    ///
+    /// 1. A slot leaves primary A for B. 2. A revoke is fenced there, by waiting this node out. 3. B fails over, and loses it.
+    /// 4. The slot returns to A: the same reign, the same incarnation, and its log is the one that this node knows.
+    public mutating func leaveTerm() {
+        _ = disconnected()
+        term = nil
+    }
+
     private mutating func step(_ event: FeedEvent) -> FeedAction {
         switch event {
         case .connected(let reign): connected(reign)

@@ -40,7 +40,7 @@ public struct PartitionCount: Hashable, Sendable {
 }
 
 /// CRC16/XMODEM, the one that Redis Cluster's key slots use.
-func crc16(_ bytes: some Sequence<UInt8>) -> UInt16 {
+package func crc16(_ bytes: some Sequence<UInt8>) -> UInt16 {
     var crc: UInt16 = 0
     for byte in bytes {
         // The polynomial 0x1021 applied to a whole byte at once.

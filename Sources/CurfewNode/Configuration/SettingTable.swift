@@ -42,8 +42,8 @@ extension Setting {
     private static let redis: [Setting] = [
         .init(
             "redis", .redis, form: "url", default: "redis://127.0.0.1:6379/0",
-            "The Redis that all nodes share: redis://[user:password@]host:port/db, rediss://, redis+unix:///path or "
-                + "redis+sentinel://host:port,host:port/name."
+            "The Redis that all nodes share: redis://[user:password@]host:port/db, rediss://, redis+unix:///path, "
+                + "redis+sentinel://host:port,host:port/name or redis+cluster://host:port,host:port."
         ) { configuration, text in configuration.redis = text },
         .init(
             "redis-ca", .redis, form: "file", default: "the system's authorities",

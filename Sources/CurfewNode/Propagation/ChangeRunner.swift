@@ -25,15 +25,14 @@ extension SessionService {
         if options.waitsForCluster, driver.fences.count >= FenceRegistry.maximumWaiting {
             throw .overloaded(detail: "too many changes wait for the cluster")
         }
-        let link = try await writableLink(of: partition)
-        let call = call(driver.known(partition))
-        let sentAt = clock.boot()
-        let sent = try await reach { () async throws(RedisError) in
-            options.waitsForReplica
-                ? try await runDurably(call, options, partition) : try await run(call, options, partition, on: link)
+        let (sent, reply) = try await send(to: partition) { followed throws(RedisError) in
+            let call = call(driver.known(partition))
+            let sent =
+                options.waitsForReplica
+                ? try await runDurably(call, options, partition, at: followed.primary)
+                : try await run(call, options, partition, on: followed)
+            return (sent, try ChangeReply(sent.reply, operation: operation))
         }
-        let repliedAt = clock.boot()
-        let reply = try await reach { () async throws(RedisError) in try ChangeReply(sent.reply, operation: operation) }
         for event in reply.events { driver.hear(event, in: partition) }
         async let forgotten: Void = forget(reply.ended, in: partition)
         var outcome = PartitionOutcome(
@@ -47,8 +46,7 @@ extension SessionService {
         let givesUpAt = options.timeoutMilliseconds.map { startedAt + .milliseconds($0) }
         outcome.propagation = .acknowledged
         for event in reply.events {
-            let fence = fence(
-                event.position, reply, sent, sentAt: sentAt, repliedAt: repliedAt, givesUpAt, in: partition)
+            let fence = fence(event.position, reply, sent, givesUpAt, in: partition)
             outcome.join(
                 await driver.fences.wait(
                     for: fence, in: partition,
@@ -60,8 +58,8 @@ extension SessionService {
     }
 
     private func fence(
-        _ position: LogPosition, _ reply: ChangeReply, _ sent: SentChange, sentAt: BootTime, repliedAt: BootTime,
-        _ givesUpAt: BootTime?, in partition: Partition
+        _ position: LogPosition, _ reply: ChangeReply, _ sent: SentChange, _ givesUpAt: BootTime?,
+        in partition: Partition
     ) -> Fence {
         var members = reply.members
         members[driver.calls.nodeID] = nil
@@ -77,9 +75,9 @@ extension SessionService {
             return Fence(
                 position: position,
                 waitedFor: slot.feed.membership.possiblyServing(
-                    of: members, at: sentAt, patience: driver.bounds.patience),
+                    of: members, at: sent.at, patience: driver.bounds.patience),
                 staleServers: staleServers, watchedSince: isWatchedChain ? slot.feed.watchedSince : nil,
-                sentAt: sentAt, repliedAt: repliedAt, bounds: driver.bounds, givesUpAt: givesUpAt)
+                sentAt: sent.at, repliedAt: sent.repliedAt, bounds: driver.bounds, givesUpAt: givesUpAt)
         }
     }
 
@@ -91,12 +89,14 @@ extension SessionService {
             RedisCommand(
                 "UNLINK", ended[first..<min(first + 500, ended.count)].map { RedisArgument(keys.record($0)) })
         }
-        _ = try? await client(of: partition).pipeline(commands, timeout: nil)
+        _ = try? await driver.primary(of: partition)?.client.pipeline(commands, timeout: nil)
     }
 
     /// One reply, and what is known of the Redis that gave it.
     private struct SentChange: Sendable {
         let reply: RedisValue
+        let at: BootTime
+        let repliedAt: BootTime
         var replicas: Int?
         /// The connection of the feed that it came over; `nil` for one beside it, to the same process.
         var connection: ConnectionID?
@@ -105,31 +105,29 @@ extension SessionService {
     }
 
     private func run(
-        _ call: RedisScriptCall, _ options: ChangeOptions, _ partition: Partition, on link: any RedisLink
+        _ call: RedisScriptCall, _ options: ChangeOptions, _ partition: Partition, on followed: FollowedLink
     ) async throws(RedisError) -> SentChange {
-        let replies = try await link.evaluateAll(
+        let at = clock.boot()
+        let replies = try await followed.link.evaluateAll(
             [call], then: [WriteProbe.command(keys, partition)] + (options.waitsForCluster ? [Primary.askReign] : []))
         guard replies.count >= 2 else { throw .unexpectedReply(operation: "change", expected: "two replies") }
         try WriteProbe.verify(replies[1])
-        guard options.waitsForCluster else { return SentChange(reply: try replies[0].checked(for: "change")) }
-        let primary = driver.primary(of: partition)
-        let connection = primary?.id(of: link)
+        let reply = try replies[0].checked(for: "change")
+        guard options.waitsForCluster else { return SentChange(reply: reply, at: at, repliedAt: clock.boot()) }
         return SentChange(
-            reply: try replies[0].checked(for: "change"), connection: connection,
-            isReignFollowed: primary?.isSameReign(replies[2...], over: connection, in: partition) ?? false)
+            reply: reply, at: at, repliedAt: clock.boot(), connection: followed.id,
+            isReignFollowed: followed.primary.isSameReign(replies[2...], over: followed.id, in: partition))
     }
 
     /// WAIT counts the writes of its own connection only, so it follows the script on it with nothing between.
     /// It may be another connection than the feed's, so INFO names the process too.
     private func runDurably(
-        _ call: RedisScriptCall, _ options: ChangeOptions, _ partition: Partition
+        _ call: RedisScriptCall, _ options: ChangeOptions, _ partition: Partition, at primary: Primary
     ) async throws(RedisError) -> SentChange {
         let limit = configuration.redisTimeout.wholeMilliseconds / 2
         let milliseconds = max(1, min(options.timeoutMilliseconds ?? limit, limit))
-        guard let primary = driver.primary(of: partition) else {
-            throw .unavailable(operation: "change", reason: "no primary is known")
-        }
         return try await primary.durable.run(deadline: configuration.redisTimeout) { client throws(RedisError) in
+            let at = clock.boot()
             let replies = try await client.evaluateAll(
                 [call],
                 then: [
@@ -139,7 +137,8 @@ extension SessionService {
             guard replies.count == 5 else { throw .unexpectedReply(operation: "WAIT", expected: "five replies") }
             try WriteProbe.verify(replies[4])
             return SentChange(
-                reply: try replies[0].checked(for: "change"), replicas: Int(try replies[1].integer(for: "WAIT")),
+                reply: try replies[0].checked(for: "change"), at: at, repliedAt: clock.boot(),
+                replicas: Int(try replies[1].integer(for: "WAIT")),
                 isReignFollowed: primary.isSameReign(replies[2...3], over: nil, in: partition))
         }
     }

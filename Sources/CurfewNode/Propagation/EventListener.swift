@@ -12,11 +12,13 @@ final class EventListener: Sendable {
         case acknowledgements
     }
     private let driver: FeedDriver
-    private let partitions: [Partition]
+    let partitions: [Partition]
+    let kind: PubSub?
     private let sources: [String: Source]
 
-    init(driver: FeedDriver, partitions: [Partition]) {
+    init(driver: FeedDriver, partitions: [Partition], kind: PubSub?) {
         self.driver = driver
+        self.kind = kind
         self.partitions = partitions
         var sources: [String: Source] = [:]
         for partition in partitions {
@@ -26,7 +28,8 @@ final class EventListener: Sendable {
         self.sources = sources
     }
 
-    var channels: [String] { sources.keys.sorted() }
+    /// None where it is not known how to listen to them.
+    var channels: [String] { kind == nil ? [] : sources.keys.sorted() }
 
     func heard(on channel: String, _ message: [UInt8]) {
         guard let source = sources[channel] else { return }

@@ -23,6 +23,11 @@ package final class FeedDriver: Sendable {
     let logger: Logger
     /// By partition; `nil` while nobody is known to have it.
     private let primaries: Mutex<[Primary?]>
+    /// Every primary that is to be run, as it comes.
+    let opened: AsyncStream<Primary>
+    private let opening: AsyncStream<Primary>.Continuation
+    /// For who keeps the map of a Redis Cluster.
+    let routeRequests = RouteRequests()
 
     package init(
         table: PartitionTable, calls: ScriptCalls, configuration: NodeConfiguration, checks: StartChecks,
@@ -40,6 +45,7 @@ package final class FeedDriver: Sendable {
         self.checks = checks
         self.logger = logger
         primaries = Mutex(Array(repeating: nil, count: partitions.count))
+        (opened, opening) = AsyncStream.makeStream()
     }
 
     /// Who has this partition now.
@@ -55,47 +61,63 @@ package final class FeedDriver: Sendable {
         }
     }
 
+    /// The partitions that this primary has now.
+    func partitions(of primary: Primary) -> [Partition] {
+        primaries.withLock { primaries in
+            zip(partitions, primaries).compactMap { partition, owner in owner === primary ? partition : nil }
+        }
+    }
+
+    /// Has this primary run, from now on until it is stopped.
+    package func open(_ primary: Primary) { opening.yield(primary) }
+
     /// Moves a partition. It is stale until it was reconciled there: another primary is another term.
     package func assign(_ partition: Partition, to primary: Primary?) {
-        let isMoved = primaries.withLock { primaries in
+        let former = primaries.withLock { primaries in
             defer { primaries[Int(partition.index)] = primary }
-            return primaries[Int(partition.index)] !== primary
+            return primaries[Int(partition.index)]
         }
-        guard isMoved else { return }
-        leaveConnection(partition)
+        guard former !== primary else { return }
+        leaveTerm(partition)
+        former?.partitionsChanged()
+        primary?.partitionsChanged()
         primary?.request(.poll, for: partition)
     }
 
     /// One primary has every partition: a single Redis, or the one that Sentinel names.
     package func follow(_ primary: Primary) {
         for partition in partitions { assign(partition, to: primary) }
+        open(primary)
     }
 
     /// The connection that this partition's feed stands on, reconciled: the only one that a change may be sent on. In a new
     /// term nothing is written before everything that this node knew was re-asserted.
-    func link(of partition: Partition, for operation: String) throws(RedisError) -> any RedisLink {
+    func link(of partition: Partition, for operation: String) throws(RedisError) -> FollowedLink {
         guard let primary = primary(of: partition) else {
             throw .unavailable(operation: operation, reason: "no primary is known to have partition \(partition.index)")
         }
         guard let link = primary.client.connection else {
             throw .unavailable(operation: operation, reason: primary.client.reason)
         }
-        let id = primary.id(of: link)
-        let isFollowed = table.withPartition(partition) { $0.feed.phase == .following && $0.feed.connection == id }
-        guard isFollowed else {
+        let followed = FollowedLink(primary: primary, link: link)
+        let isFollowed = table.withPartition(partition) { slot in
+            slot.feed.phase == .following && slot.feed.connection == followed.id
+        }
+        guard isFollowed, !primary.isSilent(partition) else {
             throw .unavailable(operation: operation, reason: "partition \(partition.index) is still reconciling")
         }
-        return link
+        return followed
     }
 
     /// What a script call must bring.
     package func known(_ partition: Partition) -> ScriptCalls.Known {
         let now = clock.boot()
+        let pubSub = primary(of: partition)?.pubSub ?? .ordinary
         return table.withPartition(partition) { slot in
             ScriptCalls.Known(
                 mark: slot.feed.mark, incarnation: slot.feed.term?.incarnation,
                 longestTokenLifetime: slot.feed.longestTokenLifetime,
-                isTermYoung: now < slot.feed.newcomerUntil)
+                isTermYoung: now < slot.feed.newcomerUntil, pubSub: pubSub)
         }
     }
 
@@ -124,7 +146,7 @@ package final class FeedDriver: Sendable {
             message: Array(
                 Acknowledgement(
                     token: FenceToken(partition: partition, position: event.position), node: calls.nodeID
-                ).text.utf8))
+                ).text.utf8), primary.pubSub ?? .ordinary)
     }
 
     /// What came over a connection, told to the feed.
@@ -143,6 +165,21 @@ package final class FeedDriver: Sendable {
         fences.tell(.watchLost, to: partition)
     }
 
+    /// The partition has another primary, or may have had one: see `PartitionFeed.leaveTerm`.
+    func leaveTerm(_ partition: Partition) {
+        table.withPartition(partition) { $0.feed.leaveTerm() }
+        fences.tell(.watchLost, to: partition)
+    }
+
+    /// A call was not run, for the sake of the cluster's slots.
+    func redirected(_ redirect: Redirect, _ partition: Partition) {
+        switch redirect {
+        case .moved, .clusterDown: routeRequests.request()
+        // The slot is on the move. Nothing is to be done before it has arrived, which MOVED will say.
+        case .ask, .tryAgain: break
+        }
+    }
+
     private func noted(_ action: FeedAction, in partition: Partition) {
         // The membership that a fence relies on was watched on the chain and connection that just ended.
         if action == .loadSnapshot { fences.tell(.watchLost, to: partition) }
@@ -158,6 +195,14 @@ package final class FeedDriver: Sendable {
 
     /// Asks for a poll of this partition now.
     package func requestPoll(_ partition: Partition) { primary(of: partition)?.request(.poll, for: partition) }
+}
+
+/// A connection that a partition is followed on, and whose it is.
+struct FollowedLink: Sendable {
+    let primary: Primary
+    let link: any RedisLink
+
+    var id: ConnectionID { primary.id(of: link) }
 }
 
 /// What a node tells the asker of an event: the fence token and its own id, separated by a tab.

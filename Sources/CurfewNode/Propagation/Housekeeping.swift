@@ -52,7 +52,7 @@ extension FeedDriver {
             idle: idle.sorted { $0.key.text < $1.key.text }.map { ($0.key, $0.value.text) },
             known(partition))
         do {
-            _ = try await link(of: partition, for: "sweep").run(call)
+            _ = try await link(of: partition, for: "sweep").link.run(call)
         } catch {
             logger.debug("sweep failed", metadata: ["error": "\(error)"])
         }

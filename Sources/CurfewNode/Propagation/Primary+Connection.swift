@@ -27,8 +27,8 @@ extension Primary {
         let info = RedisInfo(try await link.send(RedisCommand("INFO", [])).text(for: "INFO"))
         guard info.role == "master" else { throw ConnectionRefusal.notPrimary(role: info.role ?? "server of no role") }
         guard let sighting = info.sighting() else { throw ConnectionRefusal.incompleteInfo }
-        try await checkCluster(info, link)
-        let warnings = await splitBrainWarnings(info, link) + evictionWarnings(info)
+        try await checkServer(info, link)
+        let warnings = await splitBrainWarnings(info, link) + evictionWarnings(info) + coverageWarnings(link)
         let now = driver.clock.boot()
         let reign = state.withLock { state in
             state.connection = id(of: link)
@@ -40,6 +40,7 @@ extension Primary {
         for warning in warnings {
             logger.warning("Redis is not set up for certainty", metadata: ["detail": "\(warning)"])
         }
+        partitionsChanged()
         try await reconcileAll(reign, link)
         logger.info(
             "connected to Redis",
@@ -66,7 +67,29 @@ extension Primary {
     /// Brings one partition onto this connection. What Redis refuses is tried again at the next round: one partition's
     /// trouble (a slot on the move, a full disk) is not the others'.
     func adopt(_ partition: Partition, _ reign: Reign, on link: any RedisLink) async throws(RedisError) {
+        if isClusterMember {
+            guard try await isOwnCluster(partition, link) else { return }
+            if isSilent(partition) { driver.leaveTerm(partition) }
+            noteContact(partition)
+        }
         try await attempt(driver.handle(.connected(reign), from: id(of: link), in: partition), in: partition, on: link)
+    }
+
+    /// Not heard of for longer than a patience: its slot may have left and returned, and a fence that waited this node out
+    /// may have been lost elsewhere.
+    func isSilent(_ partition: Partition) -> Bool {
+        guard isClusterMember else { return false }
+        let now = driver.clock.boot()
+        return state.withLock { state in
+            state.contacts[partition].map { now - $0 > driver.bounds.patience } ?? true
+        }
+    }
+
+    /// This primary has just answered for the partition, to what was sent at `moment`.
+    func noteContact(_ partition: Partition, at moment: BootTime? = nil) {
+        guard isClusterMember else { return }
+        let moment = moment ?? driver.clock.boot()
+        state.withLock { $0.contacts[partition] = max($0.contacts[partition] ?? moment, moment) }
     }
 
     /// Does what a feed asks for. Where Redis refuses, the partition stands on no connection until the next round takes it
@@ -75,17 +98,23 @@ extension Primary {
     func attempt(_ action: FeedAction, in partition: Partition, on link: any RedisLink) async throws(RedisError) {
         do throws(RedisError) {
             try await perform(action, in: partition, on: link)
+            noteContact(partition)
+            state.withLock { $0.refusals[partition] = nil }
         } catch {
             switch error {
             case .server(_, let message) where message.hasPrefix("READONLY"): throw error
             case .server, .unexpectedReply:
                 driver.leaveConnection(partition, only: id(of: link))
-                logger.warning(
-                    "a partition can't be followed",
-                    metadata: ["partition": "\(partition.index)", "error": "\(error)"])
+                refused(partition, error)
             case .unavailable, .timeout, .overloaded, .closed: throw error
             }
         }
+    }
+
+    /// Where a slot has left, it was away, whatever this primary answers next.
+    func redirected(_ redirect: Redirect, _ partition: Partition) {
+        if case .moved = redirect, driver.primary(of: partition) === self { driver.leaveTerm(partition) }
+        driver.redirected(redirect, partition)
     }
 
     func disconnected() {
@@ -93,6 +122,7 @@ extension Primary {
             defer { state.connection = nil }
             return state.connection
         }
+        if isClusterMember { driver.routeRequests.request() }
         guard let ended else { return }
         for partition in driver.partitions { driver.leaveConnection(partition, only: ended) }
     }
@@ -108,18 +138,61 @@ extension Primary {
 
     private var followedRunID: String? { state.withLock { $0.connection == nil ? nil : $0.runID } }
 
-    private func checkCluster(_ info: RedisInfo, _ link: any RedisLink) async throws {
-        let key = RedisArgument(driver.calls.keys.partitionCount)
+    private func checkServer(_ info: RedisInfo, _ link: any RedisLink) async throws {
+        if isClusterMember { return try driver.checks.verify(info) }
+        let stored = try await partitionCount(at: driver.calls.keys.partitionCount, link)
+        try driver.checks.verify(info)
+        try driver.checks.verify(stored: stored)
+    }
+
+    /// In a cluster each partition has the count beside it: whatever part of the cluster is up can be checked, and is.
+    private func isOwnCluster(_ partition: Partition, _ link: any RedisLink) async throws(RedisError) -> Bool {
+        let stored: String
+        do throws(RedisError) {
+            stored = try await partitionCount(at: driver.calls.keys.partitionCount(partition), link)
+        } catch {
+            switch error {
+            case .server, .unexpectedReply:
+                refused(partition, error)
+                return false
+            case .unavailable, .timeout, .overloaded, .closed: throw error
+            }
+        }
+        do throws(StartError) {
+            try driver.checks.verify(stored: stored, of: partition)
+            return true
+        } catch {
+            refused(partition, error)
+            return false
+        }
+    }
+
+    /// A partition can't be followed for now; the next round tries again. The same reason is a warning once.
+    private func refused(_ partition: Partition, _ error: some Error) {
+        if let error = error as? RedisError, let redirect = Redirect(error) { redirected(redirect, partition) }
+        let reason = "\(error)"
+        let isNew = state.withLock { state in
+            defer { state.refusals[partition] = reason }
+            return state.refusals[partition] != reason
+        }
+        logger.log(
+            level: isNew ? .warning : .debug, "a partition can't be followed",
+            metadata: ["partition": "\(partition.index)", "error": "\(reason)"])
+    }
+
+    private func partitionCount(at key: String, _ link: any RedisLink) async throws(RedisError) -> String {
+        let key = RedisArgument(key)
         _ = try await link.send(
             RedisCommand("SET", [key, RedisArgument(String(driver.checks.partitionCount)), "NX"]))
-        let stored = try await link.send(RedisCommand("GET", [key])).text(for: "GET partitions")
-        try driver.checks.verify(info, stored: stored)
+        return try await link.send(RedisCommand("GET", [key])).text(for: "GET partitions")
     }
 
     /// Redis may have lost this with everything else; a node of another count must still not start.
     func rememberPartitionCount() async {
+        let keys = driver.calls.keys
+        let names = isClusterMember ? partitions.map { keys.partitionCount($0) } : [keys.partitionCount]
         let count = RedisArgument(driver.checks.partitionCount)
-        _ = try? await client.send(RedisCommand("SET", [RedisArgument(driver.calls.keys.partitionCount), count, "NX"]))
+        _ = try? await client.pipeline(names.map { RedisCommand("SET", [RedisArgument($0), count, "NX"]) })
     }
 
     /// Records and indexes have a time to live, the revocation list has none.
@@ -128,6 +201,16 @@ extension Primary {
         return [
             "maxmemory-policy \(policy) may evict session records and users' indexes: a revoke by device, or of all but one "
                 + "session, misses a session whose place in the index was evicted"
+        ]
+    }
+
+    private func coverageWarnings(_ link: any RedisLink) async -> [String] {
+        guard isClusterMember,
+            let reply = try? await link.send(RedisCommand("CONFIG", ["GET", "cluster-require-full-coverage"])),
+            let setting = try? reply.array(for: "CONFIG GET").last?.text(for: "CONFIG GET"), setting == "yes"
+        else { return [] }
+        return [
+            "cluster-require-full-coverage is yes: where one primary and its replicas are down, all others refuse, too"
         ]
     }
 

@@ -35,7 +35,9 @@ extension Primary {
                 for partition in work.snapshots.sorted() { spawn(.loadSnapshot, partition, on: link, in: &group) }
                 let id = id(of: link)
                 let mine = work.polls.sorted().filter { driver.primary(of: $0) === self }
-                // A partition that moved here, or that Redis refused before.
+                // Before anything is polled: what may have been elsewhere must not be made fresh by this very round.
+                for partition in mine where isForgotten(partition) { driver.leaveTerm(partition) }
+                // A partition that moved here, that Redis refused before, or that was not heard of for too long.
                 for partition in mine where !stands(partition, on: id) {
                     group.addTask { [self] in await take(partition, reign, on: link) }
                 }
@@ -56,7 +58,13 @@ extension Primary {
         driver.table.withPartition(partition) { $0.feed.connection == id && $0.feed.phase != .disconnected }
     }
 
+    private func isForgotten(_ partition: Partition) -> Bool {
+        isSilent(partition) && driver.table.withPartition(partition) { $0.feed.phase == .following }
+    }
+
     private func take(_ partition: Partition, _ reign: Reign, on link: any RedisLink) async {
+        guard state.withLock({ $0.taking.insert(partition).inserted }) else { return }
+        defer { state.withLock { _ = $0.taking.remove(partition) } }
         do throws(RedisError) {
             try await adopt(partition, reign, on: link)
         } catch {
@@ -119,7 +127,9 @@ extension Primary {
         let answers = zip(polled, replies).map { polled, reply in
             (polled.partition, Result { () throws(RedisError) in try PollAnswer(reply) })
         }
-        warn(answers.compactMap { partition, answer in answer.failure.map { (partition, $0) } })
+        let refused = answers.compactMap { partition, answer in answer.failure.map { (partition, $0) } }
+        for (partition, error) in refused { if let redirect = Redirect(error) { redirected(redirect, partition) } }
+        warn(refused)
         return answers.compactMap { partition, answer in
             (try? answer.get()).map { (partition, answered($0, sent, reign, in: partition)) }
         }
@@ -183,6 +193,7 @@ extension Primary {
             return true
         }
         guard isCurrent else { return .none }
+        noteContact(partition, at: sent.at)
         let action = driver.handle(
             .polled(
                 PollReply(

@@ -14,6 +14,8 @@ package final class Primary: Sendable {
     package let number: Int
     /// Where it is, the password masked.
     package var name: String { transport.address }
+    /// One of several, which have their slots for as long as the cluster says.
+    let isClusterMember: Bool
     let driver: FeedDriver
     package let client: RedisClient
     /// For `durability: "replica"`.
@@ -29,6 +31,12 @@ package final class Primary: Sendable {
         var runID: String?
         var info: RedisInfo?
         var warnings: [String] = []
+        /// In a cluster: when each partition was last known to be here.
+        var contacts: [Partition: BootTime] = [:]
+        /// Partitions that are being taken up.
+        var taking: Set<Partition> = []
+        /// Why partitions can't be followed, as it was said last.
+        var refusals: [Partition: String] = [:]
     }
     let state = Mutex(State())
     let wanted = Mutex(Wanted())
@@ -36,6 +44,10 @@ package final class Primary: Sendable {
     private let wake: AsyncStream<Void>.Continuation
     let departed: AsyncStream<Never>
     let hasDeparted: AsyncStream<Never>.Continuation
+    private let stopped: AsyncStream<Never>
+    private let hasStopped: AsyncStream<Never>.Continuation
+    private let subscriptionChanges: AsyncStream<Void>
+    private let subscriptionChanged: AsyncStream<Void>.Continuation
 
     /// Work that was asked for from an event loop; bounded by the number of partitions.
     struct Wanted: Sendable {
@@ -47,9 +59,10 @@ package final class Primary: Sendable {
 
     package init(
         number: Int, transport: any RedisTransport, limits: RedisLimits, durableLines: Int = DurableLines.count,
-        driver: FeedDriver
+        isClusterMember: Bool = false, driver: FeedDriver
     ) {
         self.number = number
+        self.isClusterMember = isClusterMember
         self.transport = transport
         self.limits = limits
         self.driver = driver
@@ -62,18 +75,28 @@ package final class Primary: Sendable {
             }, surroundings: driver.surroundings)
         (wakeups, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         (departed, hasDeparted) = AsyncStream.makeStream()
+        (stopped, hasStopped) = AsyncStream.makeStream()
+        (subscriptionChanges, subscriptionChanged) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     /// The partitions that this primary has, as far as the node knows.
-    var partitions: [Partition] { driver.partitions.filter { driver.primary(of: $0) === self } }
+    var partitions: [Partition] { driver.partitions(of: self) }
+
+    var isConnected: Bool { state.withLock { $0.connection != nil } }
+
+    /// How events are published here; `nil` until that is known. In a cluster an ordinary message goes to every member of it.
+    var pubSub: PubSub? {
+        guard isClusterMember else { return .ordinary }
+        return state.withLock { $0.info }.map { $0.hasShardedPubSub ? .sharded : .ordinary }
+    }
 
     func id(of link: any RedisLink) -> ConnectionID {
         ConnectionID(primary: number, generation: link.generation)
     }
 
-    /// Connects and polls until cancelled.
+    /// Connects and polls until stopped or cancelled.
     package func run() async {
-        await withDiscardingTaskGroup { group in
+        await withTaskGroup { group in
             group.addTask { [self] in
                 await client.run(onConnect: { try await self.connected($0) }, onDisconnect: { self.disconnected() })
             }
@@ -83,18 +106,45 @@ package final class Primary: Sendable {
             group.addTask { [self] in await transport.watch() }
             group.addTask { [self] in await listen() }
             group.addTask { [self] in await follow() }
+            for await _ in stopped {}
+            group.cancelAll()
         }
     }
 
+    /// Ends `run()`: no partition is here any more.
+    func stop() { hasStopped.finish() }
+
+    /// Listens for the partitions that are here; whenever they change, on another connection. What is missed meanwhile is
+    /// found by the poll that each subscription asks for.
     private func listen() async {
-        let listener = EventListener(driver: driver, partitions: partitions)
-        guard !listener.channels.isEmpty else { return }
+        while !Task.isCancelled {
+            let listener = EventListener(driver: driver, partitions: partitions, kind: pubSub)
+            await withTaskGroup { group in
+                if !listener.channels.isEmpty { group.addTask { [self] in await subscribe(listener) } }
+                for await _ in subscriptionChanges
+                where listener.partitions != partitions || listener.kind != pubSub { break }
+                group.cancelAll()
+            }
+        }
+    }
+
+    private func subscribe(_ listener: EventListener) async {
+        guard let kind = listener.kind else { return }
         let subscriber = RedisSubscriber(
-            transport: transport, channels: listener.channels, limits: limits, logger: logger)
+            transport: transport, channels: listener.channels, kind: kind, limits: limits, logger: logger)
         await subscriber.run(
             SubscriberCallbacks(
-                onMessage: { listener.heard(on: $0, $1) }, onSubscribed: { listener.subscribed() }))
+                onMessage: { listener.heard(on: $0, $1) }, onSubscribed: { listener.subscribed() },
+                onLost: { self.lostSubscription() }))
     }
+
+    /// It may be that a slot has left.
+    private func lostSubscription() {
+        if isClusterMember { driver.routeRequests.request() }
+    }
+
+    /// Other partitions are here now, or another version of Redis: somebody may have to listen to something else.
+    func partitionsChanged() { subscriptionChanged.yield() }
 
     /// Hands work to the loop, from anywhere.
     func request(_ action: FeedAction, for partition: Partition) {

@@ -7,15 +7,21 @@ import ServiceLifecycle
 struct PropagationService: Service {
     let driver: FeedDriver
     let checks: StartChecks
+    /// Of a Redis Cluster only.
+    let router: ClusterRouter?
 
     /// Runs until graceful shutdown. Throws `StartError` where the first Redis that answers can't be used.
     func run() async throws {
         try await withThrowingTaskGroup(of: Bool.self) { loops in
-            for primary in driver.allPrimaries {
-                loops.addTask {
-                    await primary.run()
-                    return false
+            loops.addTask {
+                await withDiscardingTaskGroup { group in
+                    for await primary in driver.opened { group.addTask { await primary.run() } }
                 }
+                return false
+            }
+            loops.addTask {
+                await router?.run()
+                return false
             }
             loops.addTask {
                 await driver.keepHouse()
@@ -27,6 +33,7 @@ struct PropagationService: Service {
             }
             loops.addTask {
                 try? await gracefulShutdown()
+                router?.stop()
                 await withTaskGroup { group in
                     for primary in driver.allPrimaries { group.addTask { await primary.leave() } }
                 }

@@ -37,6 +37,12 @@ package struct RedisInfo: Sendable, Equatable {
         return major > 6 || (major == 6 && numbers.count > 1 && numbers[1] >= 2)
     }
 
+    /// SPUBLISH and SSUBSCRIBE, since 7.0.
+    package var hasShardedPubSub: Bool {
+        guard let major = version?.split(separator: ".").first.flatMap({ Int($0) }) else { return false }
+        return major >= 7
+    }
+
     /// Whether this policy may evict keys without a TTL, the revocation list among them: that would un-revoke.
     package static func canEvictRevocations(policy: String) -> Bool {
         policy != "noeviction" && !policy.hasPrefix("volatile-")

@@ -24,11 +24,17 @@ package enum StartError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// Checks one server's INFO and the cluster's partition count.
+/// Checks servers by their INFO, and the cluster's partition count.
 package final class StartChecks: Sendable {
+    /// What was checked before.
+    private struct Passed {
+        var hasServer = false
+        var partitions: Set<Partition?> = []
+    }
+
     package let partitionCount: Int
-    private let passed = Mutex(false)
-    /// The first failure before anything passed; finishes when something did.
+    private let passed = Mutex(Passed())
+    /// What ends the start: failures of what had not passed before.
     package let fatal: AsyncStream<StartError>
     private let continuation: AsyncStream<StartError>.Continuation
 
@@ -38,29 +44,42 @@ package final class StartChecks: Sendable {
     }
 
     /// A Redis was found fit for use.
-    package var havePassed: Bool { passed.withLock { $0 } }
+    package var havePassed: Bool { passed.withLock { $0.hasServer && !$0.partitions.isEmpty } }
 
-    /// - Parameter stored: the partition count that Redis has.
-    package func verify(_ info: RedisInfo, stored: String) throws(StartError) {
-        let error = failure(info, stored: stored)
-        let isFirst = passed.withLock { passed in
-            defer { if error == nil { passed = true } }
-            return !passed
+    package func verify(_ info: RedisInfo) throws(StartError) {
+        let error = failure(info)
+        try conclude(error) { passed in
+            defer { if error == nil { passed.hasServer = true } }
+            return passed.hasServer
         }
-        guard let error else {
-            continuation.finish()
-            return
+    }
+
+    /// - Parameters:
+    ///   - stored: the partition count that Redis has.
+    ///   - partition: where it stood, in a Redis Cluster. None of another count passes once: it may be that the first that
+    ///     was found did not exist yet.
+    package func verify(stored: String, of partition: Partition? = nil) throws(StartError) {
+        let error: StartError? =
+            stored == String(partitionCount)
+            ? nil : .partitionCount(configured: partitionCount, cluster: stored)
+        try conclude(error) { passed in
+            defer { if error == nil { passed.partitions.insert(partition) } }
+            return passed.partitions.contains(partition)
         }
-        if isFirst { continuation.yield(error) }
+    }
+
+    private func conclude(_ error: StartError?, hasPassed: (inout Passed) -> Bool) throws(StartError) {
+        let hasPassed = passed.withLock { hasPassed(&$0) }
+        guard let error else { return }
+        if !hasPassed { continuation.yield(error) }
         throw error
     }
 
-    private func failure(_ info: RedisInfo, stored: String) -> StartError? {
+    private func failure(_ info: RedisInfo) -> StartError? {
         if let version = info.version, !RedisInfo.isSupported(version: version) { return .unsupportedVersion(version) }
         if let policy = info.maxmemoryPolicy, RedisInfo.canEvictRevocations(policy: policy) {
             return .evictingPolicy(policy)
         }
-        if stored != String(partitionCount) { return .partitionCount(configured: partitionCount, cluster: stored) }
         return nil
     }
 }

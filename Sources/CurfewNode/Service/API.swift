@@ -214,6 +214,14 @@ package struct ClusterView: Sendable {
         package var tombstones: Int
         package var phase: String
     }
+    /// One Redis primary.
+    package struct PrimaryView: Sendable {
+        package var address: String
+        package var isConnected: Bool
+        package var role: String
+        package var version: String
+        package var partitions: [Partition]
+    }
     package var nodeID: String
     package var version: String
     package var nodes: [Node]
@@ -222,6 +230,8 @@ package struct ClusterView: Sendable {
     package var redisRole: String
     package var redisVersion: String
     package var topology: String
+    /// Those that have a partition.
+    package var primaries: [PrimaryView]
     package var isConnected: Bool
     /// What this topology can't exclude, in sentences.
     package var warnings: [String]

@@ -29,12 +29,13 @@ extension SessionService {
     /// Why a partition is not fresh; `nil` when it is. Fixed sentences: readiness groups by them.
     func staleness(of partition: Partition) -> String? {
         let now = clock.boot()
+        let unreachable = unreachability(of: partition)
         return table.withPartition(partition) { slot in
             let feed = slot.feed
             if feed.isFresh(at: now) { return nil }
             if feed.isClockSkewed { return "clock_skew: this node's clock is more than 30 s off Redis' TIME" }
             switch feed.phase {
-            case .disconnected: return "no connection to Redis"
+            case .disconnected: return unreachable
             case .loading: return "loading the revocation state"
             case .reasserting: return "writing again what Redis lost"
             case .following:
@@ -45,14 +46,27 @@ extension SessionService {
         }
     }
 
+    /// Why the feed of a partition may stand on no connection.
+    private func unreachability(of partition: Partition) -> String {
+        guard let primary = driver.primary(of: partition) else { return "no Redis primary is known to have it" }
+        return primary.isConnected ? "its Redis primary does not answer for it" : "no connection to Redis"
+    }
+
     /// The nodes, partitions and the Redis behind them, as this node sees them.
     package func cluster() -> ClusterView {
         let now = clock.boot()
         let primaries = driver.allPrimaries
         let states = primaries.map { $0.state.withLock(\.self) }
         let info = states.lazy.compactMap(\.info).first
-        let warnings = states.flatMap(\.warnings)
+        let warnings = zip(primaries, states).flatMap { primary, state in
+            state.warnings.map { primary.isClusterMember ? "\(primary.name): \($0)" : $0 }
+        }
         let isConnected = !states.isEmpty && states.allSatisfy { $0.connection != nil }
+        let views = zip(primaries, states).map { primary, state in
+            ClusterView.PrimaryView(
+                address: primary.name, isConnected: state.connection != nil, role: state.info?.role ?? "unknown",
+                version: state.info?.version ?? "unknown", partitions: primary.partitions)
+        }
         let feeds = count.all.map { partition in
             (partition, table.withPartition(partition) { ($0.feed, $0.state.sessionCount) })
         }
@@ -60,8 +74,8 @@ extension SessionService {
             nodeID: driver.calls.nodeID.text, version: curfewVersion, nodes: nodes(feeds.map(\.1.0), now),
             partitions: feeds.map { partition, slot in view(partition, slot.0, tombstones: slot.1, now) },
             redisAddress: primaries.map(\.name).joined(separator: ", "), redisRole: info?.role ?? "unknown",
-            redisVersion: info?.version ?? "unknown", topology: RedisTopology.name(ofURL: configuration.redis),
-            isConnected: isConnected, warnings: warnings,
+            redisVersion: info?.version ?? "unknown", topology: configuration.topologyName,
+            primaries: views, isConnected: isConnected, warnings: warnings,
             stalenessBoundMilliseconds: driver.bounds.staleness.wholeMilliseconds)
     }
 

@@ -7,8 +7,8 @@ extension SessionService {
     /// One session; `notFound` where there is none, it ended, or its time is over.
     package func session(_ id: SessionID) async throws(ServiceError) -> SessionView {
         guard id.partition.index < count.value else { throw .notFound(detail: "there is no such session") }
-        let view = try await reach { () async throws(RedisError) in
-            try await views(of: [id]).first ?? nil
+        let view = try await read(from: id.partition) { client throws(RedisError) in
+            try await views(of: [id], client).first ?? nil
         }
         guard let view, isLive(view) else { throw .notFound(detail: "there is no such session") }
         return view
@@ -24,15 +24,15 @@ extension SessionService {
             return place
         }
         let partition = count.partition(ofUser: user.text.utf8)
-        let all = try await reach { () async throws(RedisError) in
-            let members = try await client(of: partition).send(
+        let all = try await read(from: partition) { client throws(RedisError) in
+            let members = try await client.send(
                 RedisCommand("ZRANGE", [RedisArgument(keys.index(user, in: partition)), "0", "-1"]), timeout: nil
             ).array(for: "ZRANGE sessions")
             var sessions: [SessionID] = []
             for member in members {
                 if let member = IndexMember(try member.text(for: "ZRANGE sessions")) { sessions.append(member.session) }
             }
-            return try await views(of: sessions).compactMap(\.self)
+            return try await views(of: sessions, client).compactMap(\.self)
         }
         let sorted = all.filter { isLive($0) && $0.user == user }
             .sorted { InventoryPlace($0) < InventoryPlace($1) }
@@ -67,11 +67,11 @@ extension SessionService {
 
     private static let readsPerPipeline = 200
 
-    private func views(of sessions: [SessionID]) async throws(RedisError) -> [SessionView?] {
+    private func views(of sessions: [SessionID], _ client: RedisClient) async throws(RedisError) -> [SessionView?] {
         var views: [SessionView?] = []
         for first in stride(from: 0, to: sessions.count, by: Self.readsPerPipeline) {
             let chunk = sessions[first..<min(first + Self.readsPerPipeline, sessions.count)]
-            let replies = try await client(of: chunk[first].partition).pipeline(
+            let replies = try await client.pipeline(
                 chunk.map { RedisCommand("HGETALL", [RedisArgument(keys.record($0))]) }, timeout: nil)
             for (session, reply) in zip(chunk, replies) {
                 views.append(try SessionRecord.view(session, reply).map(withCurrentPermissions))

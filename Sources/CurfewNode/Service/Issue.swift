@@ -11,16 +11,17 @@ extension SessionService {
         let session = SessionID(partition: partition, high: surroundings.random(), low: surroundings.random())
         let settings = configuration.settings(of: request.kind)
         try checkTokenSize(request)
-        let link = try await writableLink(of: partition)
         // A token's times come from Redis' clock. One that is off would make tokens that live too long, or are dead already.
         guard !table.withPartition(partition, { $0.feed.isClockSkewed }) else {
             throw .stale(detail: staleness(of: partition) ?? "not fresh")
         }
-        let call = driver.calls.issue(
-            session, user: request.user, device: request.device,
-            lifetimeSeconds: settings.lifetime.components.seconds, record: SessionRecord.fields(of: request),
-            driver.known(partition))
-        let reply = try await reach { () async throws(RedisError) in try IssueReply(try await link.run(call)) }
+        let reply = try await send(to: partition) { followed throws(RedisError) in
+            let call = driver.calls.issue(
+                session, user: request.user, device: request.device,
+                lifetimeSeconds: settings.lifetime.components.seconds, record: SessionRecord.fields(of: request),
+                driver.known(partition))
+            return try IssueReply(try await followed.link.run(call))
+        }
         table.withPartition(partition) { $0.feed.see(reply.stamp) }
         let claims = claims(
             request, session, issuedAt: reply.issuedAt, stamp: reply.stamp, version: reply.permissionsVersion)

@@ -48,9 +48,8 @@ extension SessionService {
     /// have lost the record while the token lives.
     private func located(_ session: SessionID) async throws(ServiceError) -> PartitionTarget {
         let partition = try partition(of: session)
-        let link = try await writableLink(of: partition)
-        return try await reach { () async throws(RedisError) in
-            let fields = try await link.send(
+        return try await send(to: partition) { followed throws(RedisError) in
+            let fields = try await followed.link.send(
                 RedisCommand("HMGET", [RedisArgument(keys.record(session)), "u", "d"]), timeout: nil
             ).array(of: 2, for: "HMGET session")
             let user = fields[0] == .null ? nil : UserID(try fields[0].text(for: "HMGET session"))

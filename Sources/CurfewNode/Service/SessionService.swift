@@ -38,18 +38,56 @@ package final class SessionService: Sendable {
     var surroundings: any Surroundings { driver.surroundings }
     var keys: StoreKeys { driver.calls.keys }
 
-    /// Runs one call to Redis; its failures become the service's.
-    func reach<Answer>(_ body: () async throws(RedisError) -> Answer) async throws(ServiceError) -> Answer {
-        do {
-            return try await body()
-        } catch {
-            throw ServiceError(error)
+    /// Runs a call at the primary that a partition is followed at. Where the answer is that its slot has left or is on the
+    /// move, nothing was run: the call is made again, for as long as one may take.
+    func send<Answer>(
+        to partition: Partition, _ call: (FollowedLink) async throws(RedisError) -> Answer
+    ) async throws(ServiceError) -> Answer {
+        let end = surroundings.uptime + configuration.redisTimeout
+        return try await routed(partition, until: end) { () throws(ServiceError) in
+            try await writableLink(of: partition, until: end)
+        } call: { followed throws(RedisError) in
+            try await call(followed)
         }
     }
 
+    /// The same for reads that prove nothing about freshness: any connection to the primary will do.
+    func read<Answer>(
+        from partition: Partition, _ call: (RedisClient) async throws(RedisError) -> Answer
+    ) async throws(ServiceError) -> Answer {
+        try await routed(partition, until: surroundings.uptime + configuration.redisTimeout) {
+            () throws(ServiceError) in
+            guard let primary = driver.primary(of: partition) else {
+                throw .redisUnavailable(detail: "no primary is known to have partition \(partition.index)")
+            }
+            return primary.client
+        } call: { client throws(RedisError) in
+            try await call(client)
+        }
+    }
+
+    private func routed<Way, Answer>(
+        _ partition: Partition, until end: Duration, way: () async throws(ServiceError) -> Way,
+        call: (Way) async throws(RedisError) -> Answer
+    ) async throws(ServiceError) -> Answer {
+        while true {
+            let way = try await way()
+            do throws(RedisError) {
+                return try await call(way)
+            } catch {
+                guard let redirect = Redirect(error), surroundings.uptime < end else { throw ServiceError(error) }
+                driver.redirected(redirect, partition)
+                guard (try? await surroundings.sleep(for: Self.redirectPause)) != nil else { throw ServiceError(error) }
+            }
+        }
+    }
+
+    /// Between two tries of a call whose slot is elsewhere or on the move.
+    private static let redirectPause = Duration.milliseconds(20)
+
     /// The connection for a change in this partition, once its chain is followed there: in a new term nothing is written
-    /// before everything that this node knew was re-asserted. Throws `redisUnavailable` at the deadline of a Redis call.
-    func writableLink(of partition: Partition) async throws(ServiceError) -> any RedisLink {
+    /// before everything that this node knew was re-asserted. Throws `redisUnavailable` at `end`.
+    private func writableLink(of partition: Partition, until end: Duration) async throws(ServiceError) -> FollowedLink {
         if let link = try? driver.link(of: partition, for: "write") { return link }
         let isAdmitted = waitingWrites.withLock { waiting in
             guard waiting < Self.maximumWaitingWrites else { return false }
@@ -58,22 +96,14 @@ package final class SessionService: Sendable {
         }
         guard isAdmitted else { throw .overloaded(detail: "too many writes wait for Redis") }
         defer { waitingWrites.withLock { $0 -= 1 } }
-        var link: (any RedisLink)?
-        _ = await surroundings.wait(upTo: configuration.redisTimeout, every: .milliseconds(5)) {
+        var link: FollowedLink?
+        _ = await surroundings.wait(upTo: end - surroundings.uptime, every: .milliseconds(5)) {
             link = try? driver.link(of: partition, for: "write")
             return link != nil
         }
         if let link { return link }
         throw .redisUnavailable(
             detail: "partition \(partition.index) has no connection to Redis, or is still reconciling")
-    }
-
-    /// For reads that prove nothing about freshness.
-    func client(of partition: Partition) throws(RedisError) -> RedisClient {
-        guard let primary = driver.primary(of: partition) else {
-            throw .unavailable(operation: "read", reason: "no primary is known to have partition \(partition.index)")
-        }
-        return primary.client
     }
 
     /// The partition of a session id, which must exist in this cluster.

@@ -87,18 +87,15 @@ package final class StandInReads: Sendable {
         let call = driver.calls.read(
             claims.session, user: claims.user, tenant: claims.tenant, driver.known(partition))
         do throws(RedisError) {
-            guard let primary = driver.primary(of: partition) else {
-                throw .unavailable(operation: "read", reason: "no primary is known")
-            }
-            let link = try driver.link(of: partition, for: "read")
-            let id = primary.id(of: link)
-            let replies = try await link.evaluateAll(
+            let followed = try driver.link(of: partition, for: "read")
+            let id = followed.id
+            let replies = try await followed.link.evaluateAll(
                 [call], then: [Primary.askReign, WriteProbe.command(driver.calls.keys, partition)],
                 timeout: min(driver.bounds.staleness, driver.redisTimeout))
             guard replies.count == 3 else { throw .unexpectedReply(operation: "read", expected: "three replies") }
             let reply = try ReadReply(replies[0])
             try WriteProbe.verify(replies[2])
-            let isSameReign = primary.isSameReign(replies[1...1], over: id, in: partition)
+            let isSameReign = followed.primary.isSameReign(replies[1...1], over: id, in: partition)
             let isSameTerm = driver.table.withPartition(partition) { slot in
                 slot.feed.phase == .following && slot.feed.connection == id
                     && slot.feed.term?.incarnation == reply.incarnation

@@ -28,12 +28,13 @@ package struct ScriptCalls: Sendable {
         self.longestTokenLifetime = longestTokenLifetime
     }
 
-    /// ARGV[1…8] of every script.
+    /// ARGV[1…9] of every script.
     private func envelope(_ partition: Partition, _ known: Known) -> [String] {
         [
             nodeID.text, String(known.mark.microseconds), String(max(longestTokenLifetime, known.longestTokenLifetime)),
             EventTag(max(1, random())).description, EventTag(max(1, random())).description,
             known.incarnation ?? "", keys.events(partition), String(logWindow),
+            known.pubSub.publish,
         ]
     }
 
@@ -45,6 +46,8 @@ package struct ScriptCalls: Sendable {
         package var longestTokenLifetime: Int64
         /// Whether the term is so young that stamps may be missing.
         package var isTermYoung: Bool
+        /// How the Redis that has the partition publishes.
+        package var pubSub = PubSub.ordinary
     }
 
     private func call(
@@ -100,7 +103,7 @@ package struct ScriptCalls: Sendable {
             Scripts.permissions, partition, known, head(options, known) + [user.text] + permissions.names)
     }
 
-    /// ARGV[9…11] of a change: who waits, why, and whether cutoffs must be raised.
+    /// ARGV[10…12] of a change: who waits, why, and whether cutoffs must be raised.
     private func head(_ options: ChangeOptions, _ known: Known) -> [String] {
         [options.waitsForCluster ? nodeID.text : "-", options.reason, known.isTermYoung ? "1" : "0"]
     }

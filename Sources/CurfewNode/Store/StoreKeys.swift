@@ -12,6 +12,9 @@ package struct StoreKeys: Sendable {
     /// The partition count of this cluster, written once.
     package var partitionCount: String { "\(namespace):partitions" }
 
+    /// The same, beside each partition of a Redis Cluster.
+    package func partitionCount(_ partition: Partition) -> String { key(partition, "partitions") }
+
     private func key(_ partition: Partition, _ suffix: String) -> String {
         "\(namespace):{\(partition.index)}:\(suffix)"
     }

@@ -101,8 +101,8 @@ package final class RedisClient: Sendable {
 
     /// Publishes and forgets: never waits, may be called on an event loop. Without a connection, past a bound, or when the
     /// connection ends first, the message is lost and counted.
-    package func publish(channel: String, message: [UInt8]) {
-        let command = RedisCommand("PUBLISH", [RedisArgument(channel), RedisArgument(message)])
+    package func publish(channel: String, message: [UInt8], _ kind: PubSub = .ordinary) {
+        let command = RedisCommand(kind.publish, [RedisArgument(channel), RedisArgument(message)])
         guard let connection else {
             lostPublishes.wrappingAdd(1, ordering: .relaxed)
             return

@@ -48,10 +48,10 @@ package struct Connector: RedisTransport {
     }
 
     package func subscribe(
-        to channels: [String], _ callbacks: SubscriberCallbacks
+        to channels: [String], _ kind: PubSub, _ callbacks: SubscriberCallbacks
     ) async throws(RedisError) -> String {
         let ending = Ending()
-        let state = SubscriberState(greeting: Greeting(address: address), channels: channels)
+        let state = SubscriberState(greeting: Greeting(address: address), channels: channels, kind: kind)
         let channel = try await open { [limits] in
             SubscriberHandler(state: state, limits: limits, callbacks: callbacks, onEnd: ending.set)
         }

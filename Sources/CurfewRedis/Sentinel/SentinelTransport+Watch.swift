@@ -19,7 +19,7 @@ extension SentinelTransport {
                     // What happened before is not told again.
                     onSubscribed: { Task { await self.compare(with: sentinel) } })
                 ended = .success(
-                    try await connector(to: sentinel).subscribe(to: [SentinelSwitch.channel], callbacks))
+                    try await connector(to: sentinel).subscribe(to: [SentinelSwitch.channel], .ordinary, callbacks))
             } catch {
                 ended = .failure(error)
             }

@@ -55,13 +55,13 @@ package final class SentinelTransport: RedisTransport {
 
     /// The role is asked over a connection of its own: one that is subscribed answers no such question.
     package func subscribe(
-        to channels: [String], _ callbacks: SubscriberCallbacks
+        to channels: [String], _ kind: PubSub, _ callbacks: SubscriberCallbacks
     ) async throws(RedisError) -> String {
         let found = try await find(generation: 0)
         let connector = found.connector
         let subscription = Task { () -> Result<String, RedisError> in
             do throws(RedisError) {
-                return .success(try await connector.subscribe(to: channels, callbacks))
+                return .success(try await connector.subscribe(to: channels, kind, callbacks))
             } catch {
                 return .failure(error)
             }

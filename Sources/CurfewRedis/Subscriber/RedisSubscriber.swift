@@ -7,18 +7,21 @@ import Logging
 package final class RedisSubscriber: Sendable {
     private let transport: any RedisTransport
     private let channels: [String]
+    private let kind: PubSub
     private let limits: RedisLimits
     private let logger: Logger
 
     /// - Parameter channels: at least one.
     package init(
-        transport: any RedisTransport, channels: [String], limits: RedisLimits = RedisLimits(), logger: Logger
+        transport: any RedisTransport, channels: [String], kind: PubSub = .ordinary,
+        limits: RedisLimits = RedisLimits(), logger: Logger
     ) {
         precondition(!channels.isEmpty, "a subscriber needs a channel")
         var logger = logger
         logger[metadataKey: "redis"] = "\(transport.name)"
         logger[metadataKey: "connection"] = "subscriber"
         self.transport = transport
+        self.kind = kind
         var seen: Set<String> = []
         self.channels = channels.filter { seen.insert($0).inserted }
         self.limits = limits
@@ -30,7 +33,7 @@ package final class RedisSubscriber: Sendable {
     package func run(_ callbacks: SubscriberCallbacks) async {
         let loop = ReconnectLoop(limits: limits, surroundings: transport.surroundings, logger: logger)
         await loop.run { () throws(RedisError) in
-            try await transport.subscribe(to: channels, callbacks)
+            try await transport.subscribe(to: channels, kind, callbacks)
         }
     }
 }

@@ -24,25 +24,24 @@ struct SubscriberState {
         case close(reason: String, wasLive: Bool)
     }
 
-    /// Longest part of a channel list that goes into one SUBSCRIBE.
-    static let channelsPerCommand = 256
-
     private(set) var phase = Phase.greeting(answered: 0)
     private let greeting: Greeting
     private let channels: [String]
+    private let kind: PubSub
 
-    init(greeting: Greeting, channels: [String]) {
+    init(greeting: Greeting, channels: [String], kind: PubSub = .ordinary) {
         precondition(!channels.isEmpty && Set(channels).count == channels.count, "channels must be some, and distinct")
         self.greeting = greeting
         self.channels = channels
+        self.kind = kind
     }
 
     /// What is written first, all at once.
     var opening: [RedisCommand] {
         greeting.commands
-            + stride(from: 0, to: channels.count, by: Self.channelsPerCommand).map { start in
-                let part = channels[start..<min(start + Self.channelsPerCommand, channels.count)]
-                return RedisCommand("SUBSCRIBE", part.map { RedisArgument($0) })
+            + stride(from: 0, to: channels.count, by: kind.channelsPerCommand).map { start in
+                let part = channels[start..<min(start + kind.channelsPerCommand, channels.count)]
+                return RedisCommand(kind.subscribe, part.map { RedisArgument($0) })
             }
     }
 
@@ -90,12 +89,13 @@ struct SubscriberState {
         switch value {
         case .error(let message): return close(reason: message)
         case .array(let parts):
-            if parts.count == 3, parts[0] == .bytes(Self.message), case .bytes(let name) = parts[1],
+            if parts.count == 3, parts[0] == .bytes(kind.message), case .bytes(let name) = parts[1],
                 case .bytes(let message) = parts[2]
             {
                 return .deliver(channel: String(decoding: name, as: UTF8.self), message: message)
             }
             if parts.count == 2, parts[0] == .bytes(Self.pong) { return .none }
+            if parts.first == .bytes(kind.departure) { return close(reason: "the slot of a channel has moved") }
             if let confirmed, parts == confirmation(of: confirmed) {
                 let isLast = confirmed + 1 == channels.count
                 phase = isLast ? .live(isHeard: true) : .subscribing(confirmed: confirmed + 1)
@@ -103,14 +103,12 @@ struct SubscriberState {
             }
         case .null, .integer, .bytes, .status: break
         }
-        return close(reason: "SUBSCRIBE: the reply is not what was asked for")
+        return close(reason: "\(kind.subscribe): the reply is not what was asked for")
     }
 
     private func confirmation(of index: Int) -> [RedisValue] {
-        [.bytes(Self.subscribe), .bytes(Array(channels[index].utf8)), .integer(Int64(index + 1))]
+        [.bytes(kind.confirmation), .bytes(Array(channels[index].utf8)), .integer(Int64(index + 1))]
     }
 
-    private static let message = Array("message".utf8)
     private static let pong = Array("pong".utf8)
-    private static let subscribe = Array("subscribe".utf8)
 }

@@ -103,7 +103,9 @@ package protocol RedisTransport: Sendable {
     func connect(generation: UInt64) async throws(RedisError) -> any RedisLink
     /// Subscribes, then delivers until the connection or the task ends; returns why it ended. Throws where no subscription
     /// came about.
-    func subscribe(to channels: [String], _ callbacks: SubscriberCallbacks) async throws(RedisError) -> String
+    func subscribe(
+        to channels: [String], _ kind: PubSub, _ callbacks: SubscriberCallbacks
+    ) async throws(RedisError) -> String
     /// Watches for another server to take over, and ends the connections to the former one; until the task is cancelled, or
     /// at once where there is nothing to watch.
     func watch() async

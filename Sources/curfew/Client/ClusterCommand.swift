@@ -14,7 +14,9 @@ struct ClusterCommand: AsyncParsableCommand {
         let answer = try await client.client().call(.get, "/v1/cluster")
         if client.json { return Terminal.say(answer.text) }
         let cluster = try answer.decoded(as: Cluster.self)
-        let parts = [Self.overview(cluster), Self.nodes(cluster), Self.partitions(cluster)].compactMap(\.self)
+        let parts = [
+            Self.overview(cluster), Self.primaries(cluster.redis), Self.nodes(cluster), Self.partitions(cluster),
+        ].compactMap(\.self)
         Terminal.say((parts + cluster.redis.warnings.map { "note: \($0)" }).joined(separator: "\n\n"))
     }
 
@@ -28,6 +30,18 @@ struct ClusterCommand: AsyncParsableCommand {
         let stale = cluster.partitions.count { !$0.fresh }
         let freshness = stale == 0 ? "all fresh" : "\(stale) not fresh"
         table.add("partitions", "\(cluster.partitions.count), \(freshness)")
+        return table.text
+    }
+
+    /// Where there are several, who has what.
+    private static func primaries(_ redis: Cluster.Redis) -> String? {
+        guard redis.topology == "cluster" else { return nil }
+        var table = Table(headings: ["PRIMARY", "", "VERSION", "PARTITIONS"])
+        for primary in redis.primaries ?? [] {
+            table.add(
+                primary.address, primary.connected ? "connected" : "not connected", primary.version,
+                primary.partitions.map(String.init).joined(separator: " "))
+        }
         return table.text
     }
 
@@ -66,6 +80,14 @@ private struct Cluster: Decodable {
         let version: String
         let topology: String
         let warnings: [String]
+        /// Nodes of an older version don't say.
+        let primaries: [Primary]?
+    }
+    struct Primary: Decodable {
+        let address: String
+        let connected: Bool
+        let version: String
+        let partitions: [Int]
     }
     struct Node: Decodable {
         let id: String

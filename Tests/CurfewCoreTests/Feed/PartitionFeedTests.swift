@@ -54,6 +54,20 @@ struct PartitionFeedTests {
         #expect(!feed.isFresh(at: F.at(5200)))
     }
 
+    @Test("is a newcomer again where its partition may have been elsewhere, though the same primary answers the same")
+    func leftTerm() {
+        var feed = F.freshFeed
+        feed.leaveTerm()
+        #expect(feed.isFresh(at: F.at(2900)))
+        #expect(feed.handle(.connected(F.reign)) == .loadSnapshot)
+        #expect(feed.handle(F.snapshot(at: 5000)) == .poll)
+        _ = feed.handle(F.poll(sentAt: 5100, head: F.origin))
+        #expect(!feed.isFresh(at: F.at(5100)))
+        #expect(!feed.canReadThrough(at: F.at(5100)))
+        _ = feed.handle(F.poll(sentAt: 6020, head: F.origin))
+        #expect(feed.isFresh(at: F.at(6020)))
+    }
+
     @Test("moves its pointer along the chain only, and asks for nothing when it hears a duplicate")
     func pointerFollowsChain() {
         var feed = F.freshFeed

@@ -45,7 +45,8 @@ struct RedisInfoTests {
         let expected: StartError? = isSupported ? nil : .unsupportedVersion(version)
         var thrown: StartError?
         do throws(StartError) {
-            try checks.verify(Self.info(version: version), stored: "4")
+            try checks.verify(Self.info(version: version))
+            try checks.verify(stored: "4")
         } catch {
             thrown = error
         }
@@ -56,19 +57,32 @@ struct RedisInfoTests {
     @Test("must not evict what has no time to live", arguments: ["allkeys-lru", "allkeys-lfu", "allkeys-random"])
     func evictingPolicies(policy: String) {
         #expect(throws: StartError.evictingPolicy(policy)) {
-            try StartChecks(partitionCount: 4).verify(Self.info(policy: policy), stored: "4")
+            try StartChecks(partitionCount: 4).verify(Self.info(policy: policy))
         }
     }
 
     @Test("may evict what has one", arguments: ["noeviction", "volatile-lru", "volatile-ttl", "volatile-random"])
     func harmlessPolicies(policy: String) throws {
-        try StartChecks(partitionCount: 4).verify(Self.info(policy: policy), stored: "4")
+        try StartChecks(partitionCount: 4).verify(Self.info(policy: policy))
+    }
+
+    @Test("must have those partitions wherever it is found, and that ends a node only where it never did")
+    func partitionsOfCluster() async {
+        let checks = StartChecks(partitionCount: 4)
+        var failures = checks.fatal.makeAsyncIterator()
+        let error = StartError.partitionCount(configured: 4, cluster: "16")
+        #expect(throws: Never.self) { try checks.verify(stored: "4", of: Partition(1)) }
+        #expect(throws: error) { try checks.verify(stored: "16", of: Partition(1)) }
+        #expect(throws: StartError.partitionCount(configured: 4, cluster: "8")) {
+            try checks.verify(stored: "8", of: Partition(0))
+        }
+        #expect(await failures.next() == .partitionCount(configured: 4, cluster: "8"))
     }
 
     @Test("must have the partitions that the node is set to")
     func partitions() {
         #expect(throws: StartError.partitionCount(configured: 4, cluster: "16")) {
-            try StartChecks(partitionCount: 4).verify(Self.info(), stored: "16")
+            try StartChecks(partitionCount: 4).verify(stored: "16")
         }
     }
 }

@@ -17,9 +17,17 @@ struct ScriptBench {
     static let partition = Partition(3)
     static let user = "u_42"
 
-    static func run(logWindow: Int = 100_000, _ body: (ScriptBench) async throws -> Void) async throws {
+    /// No TCP port, unless something else is asked for.
+    static var unixOnly: RedisServerOptions {
         var options = RedisServerOptions()
         options.port = .none
+        return options
+    }
+
+    static func run(
+        logWindow: Int = 100_000, on options: RedisServerOptions = unixOnly,
+        _ body: (ScriptBench) async throws -> Void
+    ) async throws {
         let server = try await RedisServer.start(options)
         defer { server.stop() }
         let redis = RedisClient(

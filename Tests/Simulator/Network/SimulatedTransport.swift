@@ -29,7 +29,9 @@ final class SimulatedTransport: RedisTransport, @unchecked Sendable {
         return link
     }
 
-    func subscribe(to channels: [String], _ callbacks: SubscriberCallbacks) async throws(RedisError) -> String {
+    func subscribe(
+        to channels: [String], _ kind: PubSub, _ callbacks: SubscriberCallbacks
+    ) async throws(RedisError) -> String {
         let connection = try await dial("SUBSCRIBE")
         let subscription = Subscription(
             process: process, connection: connection, channels: channels, heartbeat: limits.heartbeat,

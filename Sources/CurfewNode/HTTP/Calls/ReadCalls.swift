@@ -45,6 +45,10 @@ extension Calls {
                 $0.member("version", view.redisVersion)
                 $0.member("topology", view.topology)
                 $0.member("warnings", strings: view.warnings)
+                $0.name("primaries")
+                $0.array { writer in
+                    for primary in view.primaries { writer.object { $0.members(of: primary) } }
+                }
             }
             writer.name("nodes")
             writer.array { writer in
@@ -90,6 +94,15 @@ extension JSONWriter {
         member("livePartitions", node.livePartitions)
         member("lag", node.lag)
         member("servesStale", node.servesStale)
+    }
+
+    fileprivate mutating func members(of primary: ClusterView.PrimaryView) {
+        member("address", primary.address)
+        member("connected", primary.isConnected)
+        member("role", primary.role)
+        member("version", primary.version)
+        name("partitions")
+        array { writer in for partition in primary.partitions { writer.value(partition.index) } }
     }
 
     fileprivate mutating func members(of partition: ClusterView.PartitionView) {

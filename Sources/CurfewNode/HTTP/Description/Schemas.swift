@@ -128,10 +128,10 @@ enum Schemas {
             (
                 "redis",
                 object(
-                    ["address", "connected", "role", "version", "topology", "warnings"],
+                    ["address", "connected", "role", "version", "topology", "warnings", "primaries"],
                     [
                         ("address", text), ("connected", flag), ("role", text), ("version", text),
-                        ("topology", text), ("warnings", list(of: text)),
+                        ("topology", text), ("warnings", list(of: text)), ("primaries", list(of: clusterPrimary)),
                     ])
             ), ("nodes", list(of: clusterNode)), ("partitions", list(of: clusterPartition)),
         ])
@@ -139,6 +139,13 @@ enum Schemas {
     private static let clusterNode = object(
         ["id", "self", "livePartitions", "lag", "servesStale"],
         [("id", text), ("self", flag), ("livePartitions", integer), ("lag", integer), ("servesStale", flag)])
+
+    private static let clusterPrimary = object(
+        ["address", "connected", "role", "version", "partitions"],
+        [
+            ("address", text), ("connected", flag), ("role", text), ("version", text),
+            ("partitions", list(of: integer)),
+        ])
 
     private static let clusterPartition = object(
         ["partition", "seq", "head", "fresh", "ageMs", "detail", "tombstones", "phase"],

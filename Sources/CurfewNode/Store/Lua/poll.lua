@@ -1,10 +1,10 @@
 -- One poll: does this log have the entry that the node applied last? A write on purpose (it counts the node up): a primary
 -- that was cut off and may not write can make nobody fresh.
--- ARGV[9] applied seq, ARGV[10] its tag, ARGV[11] flag (r or g).
+-- ARGV[10] applied seq, ARGV[11] its tag, ARGV[12] flag (r or g).
 -- Answers: verdict, seq, tag, incarnation, mark, longest lifetime, seconds, microseconds, nodes.
 
 local head = open_head()
-local seq, tag, flag = ARGV[9], ARGV[10], ARGV[11]
+local seq, tag, flag = ARGV[10], ARGV[11], ARGV[12]
 local verdict
 if seq == integer(head.seq) then
   verdict = tag == head.tag and 'same' or 'fork'

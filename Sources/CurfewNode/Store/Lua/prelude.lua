@@ -1,21 +1,24 @@
 -- What every script begins with: the envelope of arguments, the log, stamps, and joins into the replicated state.
 -- Numbers that can pass 2^31 are written with %.0f: Lua's tostring would round them.
 --
--- ARGV[1..8], the envelope:
+-- ARGV[1..9], the envelope:
 --   1 node id       2 mark: highest stamp the node knows (µs)   3 longest token lifetime it signs with (s)
 --   4 fresh tag     5 fresh incarnation (used only where there is no log)
 --   6 the incarnation that the node follows ('' before its first)
 --   7 channel of the partition's events       8 log window (entries)
+--   9 how to publish there: PUBLISH, or SPUBLISH in a Redis Cluster of 7.0 and newer
+-- While its slot moves away, a cluster's member runs a script only as long as it has all of KEYS, and then each command of it
+-- only where its key is there: one that has emptied a key can't ask for it again, and ends in the middle. So what may take a
+-- key away comes last, after the event.
 -- KEYS[1] head, KEYS[2] log, KEYS[3] revoked, KEYS[4] values, KEYS[5] nodes, in every script.
 
-local ENVELOPE = 8
 local MAXIMUM_SESSIONS_PER_EVENT = 256
 -- Leeway (10 s) and twice the skew bound (60 s), rounded up: how long a tombstone outlives the last token.
 local TOMBSTONE_SLACK_SECONDS = 90
 local SKEW_MICROSECONDS = 30 * 1000000
 
 local head_key, log_key, revoked_key, values_key, nodes_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local node, fresh_tag, channel, window = ARGV[1], ARGV[4], ARGV[7], ARGV[8]
+local node, fresh_tag, channel, window, publish = ARGV[1], ARGV[4], ARGV[7], ARGV[8], ARGV[9]
 
 local time = redis.call('TIME')
 local now_seconds = tonumber(time[1])
@@ -79,7 +82,7 @@ local function append(head, asker, keep_until, reason, kind, arguments)
   local text = table.concat(fields, '\t')
   redis.call('HSET', head_key, 'seq', integer(head.seq), 'tag', head.tag)
   redis.call('XADD', log_key, 'MAXLEN', '~', window, integer(head.seq) .. '-0', 'e', text)
-  redis.call('PUBLISH', channel, text)
+  redis.call(publish, channel, text)
   return text
 end
 

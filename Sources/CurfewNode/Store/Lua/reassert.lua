@@ -1,10 +1,10 @@
 -- Writes again what this Redis lacks: entries of the replicated state, each a join; what was there already changes nothing
--- and makes no event. ARGV[9…] triples of member, until (s) and value ('' for a session).
+-- and makes no event. ARGV[10…] triples of member, until (s) and value ('' for a session).
 -- Answers: how many were missing, seq, tag, incarnation.
 
 local head = open_head()
 local sessions, sessions_until, missing = {}, 0, 0
-for i = 9, #ARGV, 3 do
+for i = 10, #ARGV, 3 do
   local member, keep_until, value = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
   local kind, subject = string.sub(member, 1, 1), string.sub(member, 3)
   if kind == 's' then

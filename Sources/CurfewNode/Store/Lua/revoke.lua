@@ -1,6 +1,6 @@
 -- Ends sessions: named ones, those that the user's index names, or all older than a cutoff. One atomic change.
 -- KEYS[6] due, KEYS[7] the user's index (an empty key where the user is not known), KEYS[8…] records of named sessions.
--- ARGV[9] asker or '-', ARGV[10] reason, ARGV[11] '1' in a term's first moments, ARGV[12] mode, ARGV[13…]:
+-- ARGV[10] asker or '-', ARGV[11] reason, ARGV[12] '1' in a term's first moments, ARGV[13] mode, ARGV[14…]:
 --   sessions   pairs of session id and index member ('' if not known)
 --   device     the device id          except   the session id that stays
 --   user       the user id            tenant   the tenant id            everyone
@@ -10,15 +10,14 @@
 local head = open_head()
 local previous = head.tag
 local due_key, index_key = KEYS[6], KEYS[7]
-local asker, reason, mode = ARGV[9], ARGV[10], ARGV[12]
-local is_term_young = ARGV[11] == '1'
+local asker, reason, mode = ARGV[10], ARGV[11], ARGV[13]
+local is_term_young = ARGV[12] == '1'
 local keep_until = until_seconds(head)
 local texts, ended, live, stamp = {}, {}, 0, nil
 
-local function forget(session, member)
-  redis.call('ZREM', due_key, session)
-  if member ~= '' then redis.call('ZREM', index_key, member) end
-end
+-- What goes away, after the event: pairs of session id and index member.
+local gone = {}
+local function forget(session, member) gone[#gone + 1] = { session, member } end
 
 local function cutoff(member, kind, arguments)
   stamp = next_cutoff(head, is_term_young)
@@ -31,21 +30,22 @@ end
 redis.call('ZREMRANGEBYSCORE', index_key, '-inf', '(' .. integer(now_seconds - TOMBSTONE_SLACK_SECONDS))
 
 if mode == 'sessions' then
-  for i = 13, #ARGV, 2 do
+  for i = 14, #ARGV, 2 do
     local session, member = ARGV[i], ARGV[i + 1]
     local is_new = join_session(session, keep_until)
-    local existed = redis.call('UNLINK', KEYS[8 + (i - 13) / 2])
+    local existed = redis.call('EXISTS', KEYS[8 + (i - 14) / 2])
     if is_new and existed == 1 then live = live + 1 end
     forget(session, member)
     ended[#ended + 1] = session
   end
   append_sessions(head, asker, keep_until, reason, ended, texts)
+  for i = 1, #ended do redis.call('UNLINK', KEYS[7 + i]) end
   ended = {}
 elseif mode == 'device' or mode == 'except' then
   for _, member in ipairs(redis.call('ZRANGE', index_key, 0, -1)) do
     local session, device = string.sub(member, 1, 28), string.sub(member, 30)
     local is_meant
-    if mode == 'device' then is_meant = device == ARGV[13] else is_meant = session ~= ARGV[13] end
+    if mode == 'device' then is_meant = device == ARGV[14] else is_meant = session ~= ARGV[14] end
     if is_meant then
       if join_session(session, keep_until) then live = live + 1 end
       forget(session, member)
@@ -57,17 +57,20 @@ elseif mode == 'device' or mode == 'except' then
 elseif mode == 'user' then
   ended = redis.call('ZRANGE', index_key, 0, -1)
   live = #ended
+  cutoff('u:' .. ARGV[14], 'user', { ARGV[14] })
   for i, member in ipairs(ended) do
     ended[i] = string.sub(member, 1, 28)
-    redis.call('ZREM', due_key, ended[i])
+    forget(ended[i], member)
   end
-  redis.call('UNLINK', index_key)
-  cutoff('u:' .. ARGV[13], 'user', { ARGV[13] })
 elseif mode == 'tenant' then
-  cutoff('t:' .. ARGV[13], 'tenant', { ARGV[13] })
+  cutoff('t:' .. ARGV[14], 'tenant', { ARGV[14] })
 elseif mode == 'everyone' then
   cutoff('e', 'everyone', {})
 else
   return redis.error_reply('CURFEW unknown mode of revoke: ' .. mode)
+end
+for _, pair in ipairs(gone) do
+  redis.call('ZREM', due_key, pair[1])
+  if pair[2] ~= '' then redis.call('ZREM', index_key, pair[2]) end
 end
 return change_reply(head, previous, stamp, live, texts, ended)

@@ -1,0 +1,69 @@
+// A script in a slot that is on the move: Redis Cluster refuses each single command of it whose key is not there (any more).
+
+import CurfewCore
+import CurfewRedis
+import TestSupport
+import Testing
+
+@testable import CurfewNode
+
+@Suite("A script in a slot that moves")
+struct MovingSlotTests {
+    private typealias Bench = ScriptBench
+
+    @Test("is not begun where a key is missing, and where it is stopped in the middle its event has been written")
+    func stoppedInTheMiddle() async throws {
+        var options = RedisServerOptions()
+        options.clusterNodeTimeoutMilliseconds = 5_000
+        let target = try await RedisServer.start(options)
+        defer { target.stop() }
+        try await Bench.run(on: options) { bench in
+            try bench.server.call(["CLUSTER", "ADDSLOTS"] + (0..<Int(KeySlot.count)).map(String.init))
+            try bench.server.call(["CLUSTER", "MEET", "127.0.0.1", "\(target.port)"])
+            let id = try target.call(["CLUSTER", "MYID"])
+            let slot = try bench.command("CLUSTER", "KEYSLOT", "t:{3}:head")
+            #expect(slot == "\(KeySlot.of("t:{3}:head"))")
+            try await eventually("the two know each other") {
+                try bench.command("CLUSTER", "INFO").contains("cluster_state:ok")
+                    && bench.command("CLUSTER", "NODES").split(separator: "\n").contains { line in
+                        line.hasPrefix(id) && line.contains(" master ")
+                    }
+            }
+            let head = try await bench.open()
+            let known = bench.known(head.incarnation)
+            _ = try await bench.poll(head.head)
+            let (first, _) = try await bench.issue(1, device: "phone")
+            let (second, _) = try await bench.issue(2, device: "phone")
+            // So that every key that the scripts share is there.
+            _ = try await bench.revoke(.everyone, known: known)
+            let user = try #require(UserID(Bench.user))
+            let target = PartitionTarget.device(user, try #require(DeviceID("phone")))
+            try bench.server.call(["CLUSTER", "SETSLOT", slot, "MIGRATING", id])
+
+            let refused = await redirect { _ = try await bench.issue(3) }
+            #expect(refused != nil, "a record that is being made is in no slot on the move")
+            #expect(try keys(bench, slot).count { $0.contains(":s:") } == 2)
+
+            // The first that goes empties `due`, and the second is not allowed to ask for it.
+            try bench.server.call(["ZREM", "t:{3}:due", second.description])
+            await #expect(throws: RedisError.self) { try await bench.revoke(target, known: known) }
+            #expect(!(try keys(bench, slot).contains("t:{3}:due")), "the script has to be stopped in the middle")
+            let last = try bench.command("XREVRANGE", "t:{3}:log", "+", "-", "COUNT", "1")
+            for session in [first, second] { #expect(last.contains(session.description)) }
+        }
+    }
+
+    /// Asked for so, a key that is not there is no redirect.
+    private func keys(_ bench: Bench, _ slot: String) throws -> [Substring] {
+        try bench.command("CLUSTER", "GETKEYSINSLOT", slot, "100").split(separator: "\n")
+    }
+
+    private func redirect(_ body: () async throws -> Void) async -> Redirect? {
+        do {
+            try await body()
+            return nil
+        } catch {
+            return (error as? RedisError).flatMap { Redirect($0) }
+        }
+    }
+}
