@@ -220,11 +220,12 @@ final class Checker {
     // MARK: I4
 
     /// What a fresh node has applied, up to the head that its last poll named, is in the log of its term's Redis, and in force.
-    /// (Past that head a late message of a lost fork can pass for the next event until the next poll.)
+    /// (Before its first poll on a chain it is fresh from the chain before; past that head a late message of a lost fork can
+    /// pass for the next event until the next poll.)
     private func checkChain(_ node: SimulatedNode, _ partition: Partition) {
         let now = node.parts.service.clock.boot()
         let feed = node.table.withPartition(partition) { $0.feed }
-        guard feed.isFresh(at: now), let applied = feed.applied, let head = feed.head,
+        guard feed.isFresh(at: now), feed.watchedSince != nil, let applied = feed.applied, let head = feed.head,
             let term = term(of: node, partition)
         else { return }
         let last = applied.seq > head.seq ? head : applied
