@@ -52,8 +52,7 @@ final class Checker {
 
     func termBegan(_ term: TermRecord) {
         let data = InheritedData(term.data, partitions: deployment.partitions)
-        let parent = deployment.terms.dropLast().last.map(\.index)
-        log.begin(from: parent, heads: data.heads)
+        log.begin(heads: data.heads)
         arrivals.append([:])
         inherited.append((data.revoked(of: sessions), data.versions))
     }
@@ -231,7 +230,10 @@ final class Checker {
         let last = applied.seq > head.seq ? head : applied
         let events = log.events(in: partition, term: term)
         if let entry = events.last(where: { $0.position.seq == last.seq }), entry.position.tag != last.tag {
-            report("I4", "\(node.name) has applied \(last.seq) of another chain than its Redis'")
+            report(
+                "I4",
+                "\(node.name) has applied \(last.seq) (\(last.tag)) of another chain than its Redis' (\(entry.position.tag)) in "
+                    + "term \(term)")
         }
         for event in events.suffix(64) where event.position.seq <= last.seq && !node.hasInForce(event, in: partition) {
             report("I4", "\(node.name) is at \(last.seq) without event \(event.position.seq)")

@@ -8,11 +8,11 @@ struct TruthLog {
     /// By tag: the term in which it was logged.
     private(set) var termOfTag: [EventTag: Int] = [:]
 
-    /// - Parameters: the term that the new data comes from, and the last number that it has, by partition.
-    mutating func begin(from parent: Int?, heads: [Partition: LogPosition]) {
+    /// The data that a term begins with may come from any term before it: its last event says from which.
+    mutating func begin(heads: [Partition: LogPosition]) {
         var kept: [Partition: [Event]] = [:]
         for (partition, head) in heads {
-            let known = parent.flatMap { events[$0][partition] } ?? []
+            let known = termOfTag[head.tag].flatMap { events[$0][partition] } ?? []
             kept[partition] = known.filter { $0.position.seq <= head.seq }
         }
         events.append(kept)

@@ -3,6 +3,8 @@
 final class Route {
     /// One way, in ms.
     var delay: ClosedRange<Double>
+    /// Of answers, where they are slower than requests.
+    var answerDelay: ClosedRange<Double>?
     var blocksRequests = false { didSet { flush() } }
     var blocksAnswers = false { didSet { flush() } }
     /// Share of pub/sub messages that are lost although the connection lives.

@@ -19,7 +19,8 @@ final class SimulatedConnection {
     private let answers: Pipe
 
     init(
-        process: SimulatedProcess, server: SimulatedServer, route: Route, delay: @escaping () -> Int64,
+        process: SimulatedProcess, server: SimulatedServer, route: Route,
+        delay: @escaping (ClosedRange<Double>) -> Int64,
         isMessageLost: @escaping () -> Bool
     ) {
         let agenda = process.agenda
@@ -27,8 +28,10 @@ final class SimulatedConnection {
         self.server = server
         self.route = route
         self.isMessageLost = isMessageLost
-        requests = Pipe(agenda: agenda, delay: delay) { [unowned server] in route.blocksRequests || server.isStopped }
-        answers = Pipe(agenda: agenda, delay: delay) { route.blocksAnswers }
+        requests = Pipe(agenda: agenda, delay: { delay(route.delay) }) { [unowned server] in
+            route.blocksRequests || server.isStopped
+        }
+        answers = Pipe(agenda: agenda, delay: { delay(route.answerDelay ?? route.delay) }) { route.blocksAnswers }
         route.add(self)
     }
 

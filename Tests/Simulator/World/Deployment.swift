@@ -30,6 +30,8 @@ final class Deployment {
     private let scenario: Scenario
     private let trace: Trace
     private var isReplicating = true
+    /// By server: whether its process was a replica before.
+    private var isPromoted = [false, true]
     private var isCopyUnderWay = false
 
     init(scenario: Scenario, agenda: Agenda, lua: LuaMachine, trace: Trace, chance: SeededRandom) {
@@ -59,7 +61,7 @@ final class Deployment {
         let route = route(process.name, server.index)
         return SimulatedConnection(
             process: process, server: server, route: route,
-            delay: { [self] in .milliseconds(Double.random(in: route.delay, using: &chance)) },
+            delay: { [self] range in .milliseconds(Double.random(in: range, using: &chance)) },
             isMessageLost: { [self] in chance.chance(route.messageLoss) })
     }
 
@@ -233,6 +235,8 @@ final class Deployment {
     /// The old primary comes back as the new one's replica.
     func demote(_ index: Int, dropsClients: Bool) {
         guard index != primary else { return }
+        if !servers[index].isAlive { servers[index].redis.runID = chance.hexDigits(40) }
+        isPromoted[index] = true
         servers[index].start()
         servers[index].setStopped(false)
         follow(index, primary)
@@ -252,6 +256,7 @@ final class Deployment {
     /// The same process is demoted and promoted again while its connections stand: it comes back with older data.
     func dip() {
         guard servers[1 - primary].isAlive else { return }
+        isPromoted[primary] = true
         let server = servers[primary]
         server.redis.database = servers[1 - primary].redis.database
         server.redis.previousReplicationID = server.redis.replicationID
@@ -273,6 +278,7 @@ final class Deployment {
             case .none: server.redis.database = SimulatedDatabase()
             }
             server.redis.runID = chance.hexDigits(40)
+            isPromoted[primary] = false
             server.redis.previousReplicationID = server.redis.replicationID
             server.redis.replicationID = chance.hexDigits(40)
             server.redis.scripts = [:]
@@ -282,8 +288,10 @@ final class Deployment {
         }
     }
 
-    /// A primary without replicas drops its backlog: a new history id without a predecessor, and no new term.
+    /// A primary without replicas drops its backlog: a new history id without a predecessor, and no new term. Not soon after a
+    /// promotion: `repl-backlog-ttl` is longer than a node believes such a thing for (docs/operations.md).
     func expireBacklog() {
+        guard !isPromoted[primary] else { return }
         let server = servers[primary]
         guard let term = termOfServer[primary] else { return }
         server.redis.replicationID = chance.hexDigits(40)
@@ -297,6 +305,7 @@ final class Deployment {
         for (_, _, route) in allRoutes {
             route.messageLoss = 0
             route.delay = scenario.delay
+            route.answerDelay = nil
             route.blocksRequests = false
             route.blocksAnswers = false
         }

@@ -36,7 +36,8 @@ final class Nemesis {
     private func inject(_ fault: FaultKind) {
         switch fault {
         case .killNode, .stopNode, .stallNode, .stepNodeClock: onNode(fault)
-        case .blockRequests, .blockAnswers, .blockBoth, .resetConnections, .slowRoute, .loseMessages: onRoute(fault)
+        case .blockRequests, .blockAnswers, .blockBoth, .resetConnections, .slowRoute, .slowAnswers, .loseMessages:
+            onRoute(fault)
         case .crashFailover, .isolatedFailover, .handOver, .dip, .flush, .restart, .cutReplication: onData(fault)
         case .stopRedis, .trouble, .flushScripts, .expireBacklog, .stepRedisClock: onServer(fault)
         }
@@ -80,6 +81,14 @@ final class Nemesis {
         case .slowRoute:
             route.delay = 50...400
             later(100...2000) { [world] in route.delay = world.scenario.delay }
+        case .slowAnswers:
+            // Just in time for a poll, and nothing heard meanwhile: what is fresh is known only from what was sent when.
+            route.answerDelay = 400...950
+            route.messageLoss = chance.pick([0, 1])
+            later(500...4000) {
+                route.answerDelay = nil
+                route.messageLoss = 0
+            }
         default:
             route.messageLoss = chance.pick([0.3, 1])
             later(100...2000) { route.messageLoss = 0 }
