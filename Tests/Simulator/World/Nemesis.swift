@@ -61,7 +61,9 @@ final class Nemesis {
 
     private func onRoute(_ fault: FaultKind) {
         guard let node = world.anyNode(&chance) else { return }
-        let route = world.deployment.route(node.name, Int.random(in: 0..<2, using: &chance))
+        let server = chance.chance(0.8) ? world.deployment.primary : 1 - world.deployment.primary
+        let route = world.deployment.route(node.name, server)
+        world.onTrouble(node)
         switch fault {
         case .blockRequests:
             route.blocksRequests = true

@@ -33,6 +33,15 @@ final class Workload {
         world.agenda.after(.milliseconds(pause)) { [self] in next() }
     }
 
+    /// Asks one node again and again about what was ended: where something is wrong a mistake shows.
+    func look(at node: SimulatedNode, rounds: Int) {
+        guard rounds > 0, !world.isHealing, !world.checker.sessions.isEmpty else { return }
+        validate(pickSession(), on: node)
+        world.agenda.after(.milliseconds(Double.random(in: 10...80, using: &chance))) { [self] in
+            look(at: node, rounds: rounds - 1)
+        }
+    }
+
     private func act(on node: SimulatedNode) {
         let draw = Int.random(in: 0..<100, using: &chance)
         if world.checker.sessions.isEmpty || (draw < 30 && wantsSessions) {

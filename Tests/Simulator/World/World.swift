@@ -30,6 +30,8 @@ final class World: @unchecked Sendable {
     private var chance: SeededRandom
     private let keyRing = SimulatedNode.makeKeyRing()
     private(set) var isHealing = false
+    /// Told of nodes that something was done to.
+    var onTrouble: (SimulatedNode) -> Void = { _ in }
     /// What the last change returned: what `Curfew-At-Least` asks for.
     var lastFence: [FenceToken]?
 
@@ -87,6 +89,7 @@ final class World: @unchecked Sendable {
 
     func run() -> RunResult {
         let workload = Workload(world: self, chance: chance.fork())
+        onTrouble = { workload.look(at: $0, rounds: 60) }
         workload.begin()
         Nemesis(world: self, chance: chance.fork()).begin()
         pass(until: scenario.duration)
@@ -168,6 +171,7 @@ final class World: @unchecked Sendable {
     /// Ends every task of every node, the dead ones' too.
     private func end() {
         isHealing = true
+        onTrouble = { _ in }
         let all = nodes + deadNodes
         for node in all {
             node.process.revive()
