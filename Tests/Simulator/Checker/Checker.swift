@@ -66,7 +66,7 @@ final class Checker {
                 let event = Event(String(decoding: message, as: UTF8.self))
             else { continue }
             log.append(event, in: partition, term: term)
-            note(event, in: partition, term: term)
+            note(event, in: partition, term: term, clockSeconds: server.clockMicroseconds / 1_000_000)
         }
         if execution.hasWritten { deployment.noteName(of: server) }
         if command.operation == "issue", let id = command.issuedSession { termOfSession[id] = term }
@@ -79,14 +79,14 @@ final class Checker {
     }
 
     /// Ties an event to the change that asked for it: the clients put the change's number into the reason.
-    private func note(_ event: Event, in partition: Partition, term: Int) {
+    private func note(_ event: Event, in partition: Partition, term: Int, clockSeconds: Int64) {
         guard event.reason.hasPrefix("#"), let number = Int(event.reason.dropFirst()), number < changes.count else {
             return
         }
         var named: Set<SessionID> = changes[number].written[partition]?.sessions ?? []
         if case .sessions(let ids) = event.change { named.formUnion(ids) }
         changes[number].written[partition] = TrackedChange.Written(
-            term: term, sessions: named, latestClockSeconds: latestClockSeconds)
+            term: term, sessions: named, clockSeconds: clockSeconds, latestClockSeconds: latestClockSeconds)
     }
 
     // MARK: what clients did
@@ -150,7 +150,7 @@ final class Checker {
         _ change: TrackedChange, _ session: TrackedSession, _ node: SimulatedNode, _ term: Int?, _ active: ActiveSession
     ) {
         guard case .permissions(let user, _) = change.kind, user == session.user, session.issuedAt < change.askedAt,
-            !session.isStampAhead || change.written[session.partition]?.term == session.term,
+            change.reaches(session),
             let version = change.version, active.permissionsVersion < version
         else { return }
         let from = change.bindsFrom(bound: bound) ?? .max

@@ -38,12 +38,6 @@ final class TrackedSession: @unchecked Sendable {
     }
 
     var partition: Partition { id.partition }
-
-    /// Its stamp is further ahead of true time than the skew bound: Redis' clock was. Where Redis then loses the mark, a cutoff may
-    /// fall short of it (docs/verification.md, "Not promised").
-    var isStampAhead: Bool {
-        Int64(claims.stamp.microseconds / 1_000_000) > SimulatedTime.wallSeconds(at: issuedAt) + 30
-    }
 }
 
 /// A revoke or a change of permissions.
@@ -69,6 +63,8 @@ final class TrackedChange: @unchecked Sendable {
     struct Written {
         var term: Int
         var sessions: Set<SessionID>
+        /// What its Redis' clock showed.
+        var clockSeconds: Int64
         /// The latest that any Redis' clock had shown by then.
         var latestClockSeconds: Int64
     }
@@ -93,7 +89,7 @@ final class TrackedChange: @unchecked Sendable {
     /// Whether it certainly ends this session: it was asked for after the session's token was in its client's hands.
     func ends(_ session: TrackedSession) -> Bool {
         guard case .revoke(let target) = kind, session.issuedAt < askedAt else { return false }
-        if target.isCutoff, session.isStampAhead, written[session.partition]?.term != session.term { return false }
+        if target.isCutoff, !reaches(session) { return false }
         switch target {
         case .session(let id): return id == session.id
         case .token(let token): return Array(token.utf8) == session.token
@@ -103,6 +99,13 @@ final class TrackedChange: @unchecked Sendable {
         case .device(let user, let device): return user == session.user && device == session.device && names(session)
         case .userExcept(let user, let id): return user == session.user && id != session.id && names(session)
         }
+    }
+
+    /// Where Redis lost the mark, a cutoff reaches the skew bound ahead of its clock and no further: a stamp that another Redis gave by
+    /// a clock further ahead may be above it (docs/verification.md, "Not promised").
+    func reaches(_ session: TrackedSession) -> Bool {
+        guard let written = written[session.partition], written.term != session.term else { return true }
+        return Int64(session.claims.stamp.microseconds / 1_000_000) < written.clockSeconds + 30
     }
 
     /// By device, and all but one: those that the user's index names. An index that Redis lost names nobody, nor one that Redis

@@ -106,7 +106,8 @@ final class Nemesis {
             guard deployment.servers[1 - old].isAlive, deployment.servers[old].isAlive else { return }
             deployment.killPrimary()
             later(10...1500) { [self] in
-                guard deployment.primary == old else { return }
+                // It may have come back meanwhile: then there is nothing to fail over from.
+                guard deployment.primary == old, !deployment.servers[old].isAlive else { return }
                 deployment.promoteReplica("failover", nodes: names)
                 later(50...2000) { deployment.demote(old, dropsClients: true) }
             }
