@@ -17,7 +17,18 @@ extension ClusterHarness {
             }
         }
     }
+}
 
+/// Nodes that stand for one cluster, whatever Redis is behind them.
+protocol NodeGroup {
+    var nodes: [NodeProcess] { get }
+}
+
+extension ClusterHarness: NodeGroup {}
+extension RedisClusterHarness: NodeGroup {}
+extension SentinelCluster: NodeGroup {}
+
+extension NodeGroup {
     /// Waits until every node of the start answers 200 to each of these.
     func expectActive(_ sessions: [TestSession], _ comment: Comment? = nil) async throws {
         for node in nodes {

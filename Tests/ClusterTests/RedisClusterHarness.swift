@@ -116,42 +116,9 @@ extension RedisClusterHarness {
         return try redis.owner(of: try slot(of: partition), asked: asked)
     }
 
-    func expectActive(_ sessions: [TestSession]) async throws {
-        for node in nodes {
-            for session in sessions {
-                try await eventually("\(node.name) says active to \(session.user)") {
-                    try await node.api.validate(session.token).status == 200
-                }
-            }
-        }
-    }
-
-    func expectRevokedNow(_ sessions: [TestSession], location: SourceLocation = #_sourceLocation) async throws {
-        for node in nodes {
-            for session in sessions {
-                let answer = try await node.api.validate(session.token)
-                #expect(answer.code == "session_revoked", "\(node.name)", sourceLocation: location)
-            }
-        }
-    }
-
     func expectOnlyActive(_ samples: [Sample], of token: String, location: SourceLocation = #_sourceLocation) {
         let tally = samples.filter { $0.token == token }.tally
         #expect(Set(tally.keys) == ["200"], "\(tally)", sourceLocation: location)
-    }
-
-    /// 503 at worst, never 401.
-    func expectNeverRefused(_ samples: [Sample], of token: String, location: SourceLocation = #_sourceLocation) {
-        let tally = samples.filter { $0.token == token }.tally
-        #expect(
-            Set(tally.keys).isSubset(of: ["200", "503 revocation_state_stale"]), "\(tally)", sourceLocation: location)
-    }
-
-    func expectAlwaysRevoked(
-        _ samples: [Sample], of token: String, after moment: Int64, location: SourceLocation = #_sourceLocation
-    ) {
-        let tally = samples.filter { $0.token == token && $0.began > moment }.tally
-        #expect(Set(tally.keys) == ["401 session_revoked"], "\(tally)", sourceLocation: location)
     }
 }
 

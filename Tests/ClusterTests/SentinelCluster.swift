@@ -74,26 +74,6 @@ final class SentinelCluster: Sendable {
         }
         try await ready()
     }
-
-    func expectActive(_ sessions: [TestSession]) async throws {
-        for node in nodes {
-            for session in sessions {
-                try await eventually("\(node.name) says active") {
-                    try await node.api.validate(session.token).status == 200
-                }
-            }
-        }
-    }
-
-    /// Every node refuses each of these now, without a second try.
-    func expectRevokedNow(_ sessions: [TestSession], location: SourceLocation = #_sourceLocation) async throws {
-        for node in nodes {
-            for session in sessions {
-                let code = try await node.api.validate(session.token).code
-                #expect(code == "session_revoked", "\(node.name)", sourceLocation: location)
-            }
-        }
-    }
 }
 
 /// Clients that issue, validate and revoke at every node until they are stopped.
