@@ -1,6 +1,7 @@
 // The command connection as a value: each state with each event, and what may follow.
 
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import CurfewRedis
@@ -132,7 +133,7 @@ import Testing
     }
 
     private func conservation(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         var state = State()
         var taken: [Int: Int] = [:]
         var now: Int64 = 0
@@ -159,18 +160,5 @@ import Testing
         }
         note(state.close(reason: "end"))
         #expect(given.sorted() == taken.keys.sorted(), "seed \(seed)")
-    }
-}
-
-/// A small generator of the same numbers on every machine.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,6 +1,7 @@
 // hiredis' reader and formatter as they are used here: any split of the bytes, any bytes, every bound.
 
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import CurfewRedis
@@ -36,7 +37,7 @@ import Testing
     }
 
     private func chunks(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         var rest = Array(Self.wire.utf8)[...]
         var chunks: [[UInt8]] = []
         while !rest.isEmpty {
@@ -83,7 +84,7 @@ import Testing
 
     @Test("no random bytes do more than end in an error")
     func fuzz() {
-        var random = SplitMix(state: 1)
+        var random = SeededGenerator(seed: 1)
         let alphabet = Array("*$+-:0123456789\r\n_,#(=%~>|ab".utf8)
         for _ in 0..<1000 {
             let bytes = (0..<400).map { _ in alphabet[Int(random.next() % UInt64(alphabet.count))] }

@@ -1,14 +1,16 @@
-// Randomness from a seed (SplitMix64), and the questions that generators of inputs put to it.
+// Randomness from a seed, and the questions that generators of inputs put to it.
+
+import TestSupport
 
 struct Randomness: RandomNumberGenerator {
-    private var state: UInt64
+    private var generator: SeededGenerator
 
-    init(seed: UInt64) { state = seed }
+    init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
 
     /// The one of an iteration: no need to walk through those before it.
     init(seed: UInt64, iteration: Int) {
         self.init(seed: seed &* 0x2545_f491_4f6c_dd1d ^ UInt64(iteration))
-        state = next()
+        generator = SeededGenerator(seed: next())
     }
 
     /// The one that belongs to an input, so that how it is cut up follows from its bytes (FNV-1a).
@@ -16,13 +18,7 @@ struct Randomness: RandomNumberGenerator {
         self.init(seed: input.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 })
     }
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
+    mutating func next() -> UInt64 { generator.next() }
 
     /// 0..<bound.
     mutating func below(_ bound: Int) -> Int { Int(truncatingIfNeeded: next() % UInt64(bound)) }

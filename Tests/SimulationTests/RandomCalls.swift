@@ -3,6 +3,7 @@
 
 import CurfewCore
 import CurfewRedis
+import TestSupport
 
 @testable import CurfewNode
 
@@ -17,7 +18,7 @@ enum RandomCall {
 
 /// Makes calls, and remembers what nodes would.
 struct RandomCalls {
-    private var random: Randomness
+    private var random: SeededGenerator
     private let keys = StoreKeys(namespace: "t")
     private let nodes: [ScriptCalls]
     private let users: [UserID]
@@ -31,7 +32,7 @@ struct RandomCalls {
     static let partitions = [Partition(3), Partition(700)]
 
     init(seed: UInt64) {
-        random = Randomness(seed: seed)
+        random = SeededGenerator(seed: seed)
         let window = [2, 30, 100_000][random.below(3)]
         nodes = (1...3).map { [keys] number in
             ScriptCalls(
@@ -219,21 +220,8 @@ struct RandomCalls {
     }
 }
 
-/// SplitMix64.
-private struct Randomness: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-
-    mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
-    mutating func chance(_ one: Int) -> Bool { below(one) == 0 }
-    mutating func element<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
+extension SeededGenerator {
+    fileprivate mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
+    fileprivate mutating func chance(_ one: Int) -> Bool { below(one) == 0 }
+    fileprivate mutating func element<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
 }

@@ -2,6 +2,7 @@
 // while, as they are the ones that must not come back.
 
 import Synchronization
+import TestSupport
 
 final class Population: Sendable {
     struct Member: Sendable {

@@ -32,7 +32,6 @@ final class Checker {
     private var termOfSession: [SessionID: Int] = [:]
     private(set) var counts = Counts()
     private(set) var violation: Violation?
-    var nodeNamed: (String) -> SimulatedNode? = { _ in nil }
 
     init(agenda: Agenda, deployment: Deployment, trace: Trace) {
         self.agenda = agenda
