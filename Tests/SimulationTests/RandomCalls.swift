@@ -29,9 +29,13 @@ struct RandomCalls {
     private var positions: [Partition: [LogPosition]] = [:]
     private var incarnations: [Partition: [String]] = [:]
 
+    /// The replication history of both Redis.
+    private let history: String
+
     static let partitions = [Partition(3), Partition(700)]
 
-    init(seed: UInt64) {
+    init(seed: UInt64, history: String) {
+        self.history = history
         random = SeededGenerator(seed: seed)
         let window = [2, 30, 100_000][random.below(3)]
         nodes = (1...3).map { [keys] number in
@@ -114,7 +118,8 @@ struct RandomCalls {
         let incarnations = (incarnations[partition] ?? []).suffix(3) + ["", "00000000000000ff"]
         return ScriptCalls.Known(
             mark: Stamp(random.element(marks)), incarnation: random.element(Array(incarnations)),
-            longestTokenLifetime: random.element([0, 0, 61, 1000]), isTermYoung: random.chance(4))
+            longestTokenLifetime: random.element([0, 0, 61, 1000]), settledHistory: random.element([nil, history, "0"]),
+            wall: WallTime(seconds: random.element([0, now / 1_000_000 + 100, now / 1_000_000 + 200_000])))
     }
 
     private mutating func position(_ partition: Partition) -> LogPosition {

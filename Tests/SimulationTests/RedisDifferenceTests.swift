@@ -26,7 +26,7 @@ struct RedisDifferenceTests {
     }
 
     private func runSequence(_ seed: UInt64, on pair: RedisPair) async throws {
-        var calls = RandomCalls(seed: seed)
+        var calls = RandomCalls(seed: seed, history: pair.simulated.replicationID)
         for index in 0..<60 {
             pair.context = "seed \(seed), call \(index)"
             pair.now += calls.pause()

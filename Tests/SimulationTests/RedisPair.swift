@@ -51,7 +51,12 @@ final class RedisPair {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await client.run() }
             try await client.waitUntilConnected(timeout: .seconds(10))
-            try await body(RedisPair(server, client, clock))
+            let pair = RedisPair(server, client, clock)
+            let info = try await client.pipeline([RedisCommand("INFO", ["replication"])], timeout: nil)[0].text(for: "INFO")
+            for line in info.split(whereSeparator: \.isNewline) where line.hasPrefix("master_replid:") {
+                pair.simulated.replicationID = String(line.dropFirst("master_replid:".count))
+            }
+            try await body(pair)
             group.cancelAll()
         }
     }

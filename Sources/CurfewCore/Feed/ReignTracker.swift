@@ -21,7 +21,8 @@ public struct ReignTracker: Hashable, Sendable {
     }
 
     public private(set) var current: Reign?
-    private var lastReplicationID = ""
+    /// The history of the last sighting.
+    public private(set) var replicationID = ""
     private var lastSeenAt = BootTime.distantPast
 
     /// Contact lost for longer than this, and a new history id is a new reign whatever it says of its predecessor.
@@ -35,14 +36,14 @@ public struct ReignTracker: Hashable, Sendable {
         let isContinuous = now - lastSeenAt <= Self.continuity
         lastSeenAt = now
         if let current, current.runID == sighting.runID,
-            sighting.replicationID == lastReplicationID || (isContinuous && sighting.hasNoPredecessor)
+            sighting.replicationID == replicationID || (isContinuous && sighting.hasNoPredecessor)
         {
-            lastReplicationID = sighting.replicationID
+            replicationID = sighting.replicationID
             return current
         }
         let reign = Reign(runID: sighting.runID, replicationID: sighting.replicationID)
         current = reign
-        lastReplicationID = sighting.replicationID
+        replicationID = sighting.replicationID
         return reign
     }
 }

@@ -111,13 +111,16 @@ package final class FeedDriver: Sendable {
 
     /// What a script call must bring.
     package func known(_ partition: Partition) -> ScriptCalls.Known {
-        let now = clock.boot()
-        let pubSub = primary(of: partition)?.pubSub ?? .ordinary
+        let (now, wall) = (clock.boot(), clock.wall())
+        let primary = primary(of: partition)
+        let tracker = primary?.state.withLock { $0.tracker }
         return table.withPartition(partition) { slot in
-            ScriptCalls.Known(
+            let isSettled = now >= slot.feed.newcomerUntil && slot.feed.term?.reign == tracker?.current
+            return ScriptCalls.Known(
                 mark: slot.feed.mark, incarnation: slot.feed.term?.incarnation,
                 longestTokenLifetime: slot.feed.longestTokenLifetime,
-                isTermYoung: now < slot.feed.newcomerUntil, pubSub: pubSub)
+                settledHistory: isSettled ? tracker?.replicationID : nil, wall: wall,
+                pubSub: primary?.pubSub ?? .ordinary)
         }
     }
 

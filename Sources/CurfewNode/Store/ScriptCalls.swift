@@ -44,8 +44,9 @@ package struct ScriptCalls: Sendable {
         package var incarnation: String?
         /// The longest token lifetime that anybody is known to have signed with.
         package var longestTokenLifetime: Int64
-        /// Whether the term is so young that stamps may be missing.
-        package var isTermYoung: Bool
+        /// The replication history (`master_replid`) of the term, once its first moments are over: before, stamps may be missing.
+        package var settledHistory: String?
+        package var wall: WallTime
         /// How the Redis that has the partition publishes.
         package var pubSub = PubSub.ordinary
     }
@@ -103,9 +104,12 @@ package struct ScriptCalls: Sendable {
             Scripts.permissions, partition, known, head(options, known) + [user.text] + permissions.names)
     }
 
-    /// ARGV[10…12] of a change: who waits, why, and whether cutoffs must be raised.
+    /// ARGV[10…13] of a change.
     private func head(_ options: ChangeOptions, _ known: Known) -> [String] {
-        [options.waitsForCluster ? nodeID.text : "-", options.reason, known.isTermYoung ? "1" : "0"]
+        [
+            options.waitsForCluster ? nodeID.text : "-", options.reason, known.settledHistory ?? "",
+            String(known.wall.seconds),
+        ]
     }
 
     package func reassert(_ entries: ArraySlice<ReplicatedEntry>, in partition: Partition, _ known: Known)

@@ -101,6 +101,19 @@ struct ChainScriptTests {
         }
     }
 
+    @Test("raises a cutoff in a reign that the node has not seen yet, on the connection that it had before")
+    func cutoffsOfAnUnseenReign() async throws {
+        try await Bench.run { bench in
+            let head = try await bench.open()
+            let known = bench.known(head.incarnation)
+            let usual = try await bench.revoke(.everyone, known: known).stamp.microseconds
+            _ = try bench.command("REPLICAOF", "127.0.0.1", "1")
+            _ = try bench.command("REPLICAOF", "NO", "ONE")
+            let unseen = try await bench.revoke(.everyone, known: known).stamp.microseconds
+            #expect(unseen >= usual + 30_000_000)
+        }
+    }
+
     @Test("raises no cutoff further ahead of the clock than the skew bound, however many there are")
     func cutoffsStayNear() async throws {
         try await Bench.run { bench in

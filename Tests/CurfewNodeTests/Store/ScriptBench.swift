@@ -13,6 +13,8 @@ struct ScriptBench {
     let server: RedisServer
     let redis: RedisClient
     let calls: ScriptCalls
+    /// The replication history of this Redis.
+    let history: String
 
     static let partition = Partition(3)
     static let user = "u_42"
@@ -41,15 +43,19 @@ struct ScriptBench {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await redis.run() }
             try await redis.waitUntilConnected(timeout: .seconds(10))
-            try await body(ScriptBench(server: server, redis: redis, calls: calls))
+            let info = RedisInfo(
+                try await redis.send(RedisCommand("INFO", ["replication"])).text(for: "INFO"))
+            let history = try #require(info.sighting(runID: "")?.replicationID)
+            try await body(ScriptBench(server: server, redis: redis, calls: calls, history: history))
             group.cancelAll()
         }
     }
 
-    /// A node that follows this incarnation, past its first moments.
-    func known(_ incarnation: String?, mark: UInt64 = 0, young: Bool = false) -> ScriptCalls.Known {
+    /// A node that follows this incarnation, past its first moments; `wall`: its clock, in UNIX seconds.
+    func known(_ incarnation: String?, mark: UInt64 = 0, young: Bool = false, wall: Int64 = 0) -> ScriptCalls.Known {
         ScriptCalls.Known(
-            mark: Stamp(mark), incarnation: incarnation, longestTokenLifetime: 0, isTermYoung: young)
+            mark: Stamp(mark), incarnation: incarnation, longestTokenLifetime: 0,
+            settledHistory: young ? nil : history, wall: WallTime(seconds: wall))
     }
 
     func open() async throws -> OpenReply { try OpenReply(try await redis.run(calls.open(Self.partition, known(nil)))) }

@@ -82,6 +82,21 @@ struct SessionScriptTests {
         }
     }
 
+    @Test("keep a change by the clock of the node that asks, where Redis' own was set back, and by a wild one for a day")
+    func tombstoneLifetimeByTheNodesClock() async throws {
+        try await Bench.run { bench in
+            let incarnation = try await bench.open().incarnation
+            func kept(aheadBy ahead: Int64) async throws -> Int64 {
+                let now = Int64(try await bench.issue(UInt64(abs(ahead))).1.stamp.microseconds / 1_000_000)
+                let known = bench.known(incarnation, wall: now + ahead)
+                return try await bench.revoke(.everyone, known: known).events[0].until.seconds - now - 100 - 90
+            }
+            #expect((0...1).contains(try await kept(aheadBy: -1000)))
+            #expect((1000...1001).contains(try await kept(aheadBy: 1000)))
+            #expect((86_400...86_401).contains(try await kept(aheadBy: 1_000_000)))
+        }
+    }
+
     @Test("leave no index behind when they run out, and hold no key without a time to live but the list's own")
     func indexGoesWithItsLastMember() async throws {
         try await Bench.run { bench in

@@ -27,6 +27,8 @@ final class Checker {
     private var arrivals: [[String: Arrival]] = []
     /// By term: what its data began with.
     private var inherited: [(revoked: Set<Int>, versions: [UserID: UInt64])] = []
+    /// By term: the highest stamp that its data began with or that was brought or given since.
+    private var marks: [[Partition: UInt64]] = []
     private var refused: [String: Set<Int>] = [:]
     private var latestClockSeconds: Int64 = 0
     private var termOfSession: [SessionID: Int] = [:]
@@ -54,12 +56,16 @@ final class Checker {
         log.begin(heads: data.heads)
         arrivals.append([:])
         inherited.append((data.revoked(of: sessions), data.versions))
+        marks.append(data.marks)
     }
 
     func executed(_ server: SimulatedServer, _ node: SimulatedNode, _ command: RedisCommand, _ execution: Execution) {
         latestClockSeconds = max(latestClockSeconds, server.clockMicroseconds / 1_000_000)
         guard let term = deployment.termOfServer[server.index] else { return }
         if arrivals[term][node.name] == nil { arrivals[term][node.name] = Arrival(node, sessions) }
+        if !execution.isRefused, let partition = deployment.partition(of: command), let mark = command.mark {
+            marks[term][partition] = max(marks[term][partition] ?? 0, mark)
+        }
         for (channel, message) in execution.published {
             guard let partition = deployment.partition(ofEvents: channel),
                 let event = Event(String(decoding: message, as: UTF8.self))
@@ -85,7 +91,8 @@ final class Checker {
         var named: Set<SessionID> = changes[number].written[partition]?.sessions ?? []
         if case .sessions(let ids) = event.change { named.formUnion(ids) }
         changes[number].written[partition] = TrackedChange.Written(
-            term: term, sessions: named, clockSeconds: clockSeconds, latestClockSeconds: latestClockSeconds)
+            term: term, sessions: named, clockSeconds: clockSeconds, mark: marks[term][partition] ?? 0,
+            isTermYoung: agenda.now < deployment.terms[term].began + bound, latestClockSeconds: latestClockSeconds)
     }
 
     // MARK: what clients did
@@ -140,8 +147,20 @@ final class Checker {
             }
             checkPermissions(change, session, node, term, active)
         }
+        if isClockLongOff(node) { report("I6", "\(node.name) answers active, and its clock is off") }
         if refused[node.name]?.contains(session.number) == true {
             report("I5", "\(node.name) answers active for s\(session.number), which it had refused as revoked")
+        }
+    }
+
+    /// Further off than the skew bound from every Redis since before the oldest poll that can make the node fresh. What Redis is
+    /// asked in its place (`strict`) does not go by the node's state.
+    private func isClockLongOff(_ node: SimulatedNode) -> Bool {
+        let since = agenda.now - bound - .milliseconds(10.0)
+        guard node.process.clockSteppedAt < since else { return false }
+        return deployment.servers.allSatisfy { server in
+            server.clockSteppedAt < since
+                && abs(node.process.wallOffsetSeconds - server.clockOffsetMicroseconds / 1_000_000) > 32
         }
     }
 
@@ -239,6 +258,16 @@ final class Checker {
         }
     }
 
+    /// I3: what one ready node knows, all know.
+    func checkAgreement(of nodes: [SimulatedNode]) {
+        for session in sessions where !session.isOver(at: agenda.now) {
+            guard let knowing = nodes.first(where: { $0.knowsRevoked(session) }) else { continue }
+            for node in nodes where !node.knowsRevoked(session) {
+                report("I3", "\(node.name) does not know that s\(session.number) has ended, and \(knowing.name) does")
+            }
+        }
+    }
+
     /// I3: everything that returned is in force on every node that is ready, once the faults are over.
     func checkEverything(on node: SimulatedNode) {
         for change in changes where change.answeredAt != nil {
@@ -266,11 +295,19 @@ extension Checker.Arrival {
 }
 
 extension RedisCommand {
-    /// Of an `issue` call: ARGV[9], behind the digest, the number of keys and the keys.
-    fileprivate var issuedSession: SessionID? {
-        guard arguments.count > 1, let keys = Int(String(decoding: arguments[1].bytes, as: UTF8.self)),
-            arguments.indices.contains(2 + keys + 8)
-        else { return nil }
-        return SessionID(String(decoding: arguments[2 + keys + 8].bytes, as: UTF8.self))
+    /// Of a script: ARGV[2], behind the digest, the number of keys and the keys.
+    fileprivate var mark: UInt64? {
+        guard verb == "EVALSHA" || verb == "EVAL", let text = scriptArgument(2) else { return nil }
+        return UInt64(text)
     }
+
+    private func scriptArgument(_ number: Int) -> String? {
+        guard arguments.count > 1, let keys = Int(String(decoding: arguments[1].bytes, as: UTF8.self)),
+            arguments.indices.contains(1 + keys + number)
+        else { return nil }
+        return String(decoding: arguments[1 + keys + number].bytes, as: UTF8.self)
+    }
+
+    /// Of an `issue` call: ARGV[10].
+    fileprivate var issuedSession: SessionID? { scriptArgument(10).flatMap { SessionID($0) } }
 }

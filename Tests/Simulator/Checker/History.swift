@@ -65,6 +65,10 @@ final class TrackedChange: @unchecked Sendable {
         var sessions: Set<SessionID>
         /// What its Redis' clock showed.
         var clockSeconds: Int64
+        /// The highest stamp that its Redis began with, or that a node brought before.
+        var mark: UInt64
+        /// Whether Δ since the term's start was not over.
+        var isTermYoung: Bool
         /// The latest that any Redis' clock had shown by then.
         var latestClockSeconds: Int64
     }
@@ -101,11 +105,14 @@ final class TrackedChange: @unchecked Sendable {
         }
     }
 
-    /// Where Redis lost the mark, a cutoff reaches the skew bound ahead of its clock and no further: a stamp that another Redis gave by
-    /// a clock further ahead may be above it (docs/verification.md, "Not promised").
+    /// Where Redis lost the mark, living nodes bring it back. Until they have, in a term's first moments, a cutoff reaches the skew
+    /// bound ahead of Redis' clock and no further: a stamp that another Redis gave by a clock further ahead may be above it
+    /// (docs/verification.md, "Not promised").
     func reaches(_ session: TrackedSession) -> Bool {
         guard let written = written[session.partition], written.term != session.term else { return true }
-        return Int64(session.claims.stamp.microseconds / 1_000_000) < written.clockSeconds + 30
+        let stamp = session.claims.stamp.microseconds
+        if written.mark >= stamp { return true }
+        return written.isTermYoung && Int64(stamp / 1_000_000) < written.clockSeconds + 30
     }
 
     /// By device, and all but one: those that the user's index names. An index that Redis lost names nobody, nor one that Redis
@@ -114,6 +121,12 @@ final class TrackedChange: @unchecked Sendable {
         guard let written = written[session.partition] else { return false }
         let isIndexed = written.term == session.term && written.latestClockSeconds < session.endsAt.seconds
         return written.sessions.contains(session.id) || isIndexed
+    }
+
+    /// Whether an answer about this session shows whether it is in force.
+    func concerns(_ session: TrackedSession) -> Bool {
+        if case .permissions(let user, _) = kind { return user == session.user && session.issuedAt < askedAt }
+        return ends(session)
     }
 
     /// Whether it may have anything to do with this session, whatever became of it.

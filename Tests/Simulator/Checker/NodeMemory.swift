@@ -83,15 +83,18 @@ extension TrackedSession {
 struct InheritedData {
     let heads: [Partition: LogPosition]
     let versions: [UserID: UInt64]
+    let marks: [Partition: UInt64]
     private var states: [Partition: RevocationState] = [:]
 
     init(_ data: SimulatedDatabase, partitions: [Partition]) {
         var heads: [Partition: LogPosition] = [:]
         var versions: [UserID: UInt64] = [:]
+        var marks: [Partition: UInt64] = [:]
         var states: [Partition: RevocationState] = [:]
         for partition in partitions {
             let store = StoredPartition(data, partition)
             heads[partition] = store.head
+            marks[partition] = store.mark
             var state = RevocationState(partition: partition)
             for entry in store.entries {
                 state.apply(entry.change, until: entry.until, partition: partition)
@@ -101,6 +104,7 @@ struct InheritedData {
         }
         self.heads = heads
         self.versions = versions
+        self.marks = marks
         self.states = states
     }
 
@@ -126,6 +130,7 @@ struct InheritedData {
 /// One partition as a Redis holds it.
 private struct StoredPartition {
     var head: LogPosition?
+    var mark: UInt64 = 0
     var entries: [ReplicatedEntry] = []
 
     init(_ data: SimulatedDatabase, _ partition: Partition) {
@@ -135,6 +140,7 @@ private struct StoredPartition {
         {
             head = LogPosition(seq: seq, tag: tag)
         }
+        mark = data.hashField(keys.head(partition), "mark").flatMap { UInt64($0) } ?? 0
         for (member, score) in data.scoredMembers(keys.revoked(partition)) {
             let value = data.hashField(keys.values(partition), member) ?? ""
             if let entry = ReplicatedEntry(member: member, value: value, until: WallTime(seconds: Int64(score))) {

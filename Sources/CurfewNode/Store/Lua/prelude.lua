@@ -7,6 +7,9 @@
 --   6 the incarnation that the node follows ('' before its first)
 --   7 channel of the partition's events       8 log window (entries)
 --   9 how to publish there: PUBLISH, or SPUBLISH in a Redis Cluster of 7.0 and newer
+-- ARGV[10..13] of a change (revoke, permissions):
+--   10 asker or '-'    11 reason    12 replication history whose first moments the node has behind it ('' if none)
+--   13 the node's wall clock (s)
 -- While its slot moves away, a cluster's member runs a script only as long as it has all of KEYS, and then each command of it
 -- only where its key is there: one that has emptied a key can't ask for it again, and ends in the middle. So what may take a
 -- key away comes last, after the event.
@@ -16,6 +19,8 @@ local MAXIMUM_SESSIONS_PER_EVENT = 256
 -- Leeway (10 s) and twice the skew bound (60 s), rounded up: how long a tombstone outlives the last token.
 local TOMBSTONE_SLACK_SECONDS = 90
 local SKEW_MICROSECONDS = 30 * 1000000
+-- How far ahead of Redis' clock a node's is believed, where that only keeps a change longer.
+local FURTHEST_CLOCK_SECONDS = 86400
 
 local head_key, log_key, revoked_key, values_key, nodes_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local node, fresh_tag, channel, window, publish = ARGV[1], ARGV[4], ARGV[7], ARGV[8], ARGV[9]
@@ -57,18 +62,27 @@ local function next_stamp(head)
   return stamp
 end
 
+-- Whether the node follows this very log in this very reign, and its first moments are over. A primary that was demoted and
+-- promoted again may keep its connections: the node learns of it with its next poll, a script of its own already runs there.
+local function is_settled(head)
+  if ARGV[12] == '' or head.inc ~= ARGV[6] then return false end
+  return string.find(redis.call('INFO', 'replication'), 'master_replid:' .. ARGV[12], 1, true) ~= nil
+end
+
 -- A stamp for a cutoff. In a term's first moments not every node's stamps may have arrived, so it is at least the skew bound
--- ahead of the clock: when the node says so, or when this is not the incarnation that the node follows. Never further ahead,
--- however many there are: a Redis that forgets the mark must still be able to reach past it.
-local function next_cutoff(head, is_term_young)
-  if is_term_young or head.inc ~= ARGV[6] then head.mark = math.max(head.mark, now_microseconds + SKEW_MICROSECONDS) end
+-- ahead of the clock. Never further ahead, however many there are: a Redis that forgets the mark must still be able to
+-- reach past it.
+local function next_cutoff(head)
+  if not is_settled(head) then head.mark = math.max(head.mark, now_microseconds + SKEW_MICROSECONDS) end
   return next_stamp(head)
 end
 
--- How long a change is kept: past the end of every token given so far. Their moments of issue are bounded by the mark, not by
--- the clock: one that was set back would let a change go while tokens of before live on.
+-- How long a change is kept: past the end of every token given so far. Redis' clock alone does not bound their moments of issue:
+-- one that was set back would let a change go while tokens of before live on. So the mark counts, and, where no node brought
+-- it back, the node's own clock; it can only keep a change longer, and a wild one not for good.
 local function until_seconds(head)
-  return math.max(now_seconds, math.floor(head.mark / 1000000)) + head.ttl + TOMBSTONE_SLACK_SECONDS
+  local clock = math.max(now_seconds, math.floor(head.mark / 1000000))
+  return math.max(clock, math.min(tonumber(ARGV[13]), clock + FURTHEST_CLOCK_SECONDS)) + head.ttl + TOMBSTONE_SLACK_SECONDS
 end
 
 -- Appends one event and publishes it. Returns its text.

@@ -1,6 +1,6 @@
 -- Ends sessions: named ones, those that the user's index names, or all older than a cutoff. One atomic change.
 -- KEYS[6] due, KEYS[7] the user's index (an empty key where the user is not known), KEYS[8…] records of named sessions.
--- ARGV[10] asker or '-', ARGV[11] reason, ARGV[12] '1' in a term's first moments, ARGV[13] mode, ARGV[14…]:
+-- ARGV[14] mode, ARGV[15…]:
 --   sessions   pairs of session id and index member ('' if not known)
 --   device     the device id          except   the session id that stays
 --   user       the user id            tenant   the tenant id            everyone
@@ -10,8 +10,7 @@
 local head = open_head()
 local previous = head.tag
 local due_key, index_key = KEYS[6], KEYS[7]
-local asker, reason, mode = ARGV[10], ARGV[11], ARGV[13]
-local is_term_young = ARGV[12] == '1'
+local asker, reason, mode = ARGV[10], ARGV[11], ARGV[14]
 local keep_until = until_seconds(head)
 local texts, ended, live, stamp = {}, {}, 0, nil
 
@@ -20,7 +19,7 @@ local gone = {}
 local function forget(session, member) gone[#gone + 1] = { session, member } end
 
 local function cutoff(member, kind, arguments)
-  stamp = next_cutoff(head, is_term_young)
+  stamp = next_cutoff(head)
   join_value(member, keep_until, integer(stamp))
   arguments[#arguments + 1] = integer(stamp)
   texts[1] = append(head, asker, keep_until, reason, kind, arguments)
@@ -30,10 +29,10 @@ end
 redis.call('ZREMRANGEBYSCORE', index_key, '-inf', '(' .. integer(now_seconds - TOMBSTONE_SLACK_SECONDS))
 
 if mode == 'sessions' then
-  for i = 14, #ARGV, 2 do
+  for i = 15, #ARGV, 2 do
     local session, member = ARGV[i], ARGV[i + 1]
     local is_new = join_session(session, keep_until)
-    local existed = redis.call('EXISTS', KEYS[8 + (i - 14) / 2])
+    local existed = redis.call('EXISTS', KEYS[8 + (i - 15) / 2])
     if is_new and existed == 1 then live = live + 1 end
     forget(session, member)
     ended[#ended + 1] = session
@@ -45,7 +44,7 @@ elseif mode == 'device' or mode == 'except' then
   for _, member in ipairs(redis.call('ZRANGE', index_key, 0, -1)) do
     local session, device = string.sub(member, 1, 28), string.sub(member, 30)
     local is_meant
-    if mode == 'device' then is_meant = device == ARGV[14] else is_meant = session ~= ARGV[14] end
+    if mode == 'device' then is_meant = device == ARGV[15] else is_meant = session ~= ARGV[15] end
     if is_meant then
       if join_session(session, keep_until) then live = live + 1 end
       forget(session, member)
@@ -57,13 +56,13 @@ elseif mode == 'device' or mode == 'except' then
 elseif mode == 'user' then
   ended = redis.call('ZRANGE', index_key, 0, -1)
   live = #ended
-  cutoff('u:' .. ARGV[14], 'user', { ARGV[14] })
+  cutoff('u:' .. ARGV[15], 'user', { ARGV[15] })
   for i, member in ipairs(ended) do
     ended[i] = string.sub(member, 1, 28)
     forget(ended[i], member)
   end
 elseif mode == 'tenant' then
-  cutoff('t:' .. ARGV[14], 'tenant', { ARGV[14] })
+  cutoff('t:' .. ARGV[15], 'tenant', { ARGV[15] })
 elseif mode == 'everyone' then
   cutoff('e', 'everyone', {})
 else
