@@ -23,7 +23,8 @@ final class SimulatedProcess: TaskExecutor, Surroundings, @unchecked Sendable {
     let rate: Double
     private let bootOffset: Int64
     /// Its wall clock is so many seconds ahead of true time.
-    var wallOffsetSeconds: Int64 = 0
+    var wallOffsetSeconds: Int64 = 0 { didSet { clockSteppedAt = agenda.now } }
+    private(set) var clockSteppedAt: Int64 = .min
 
     init(name: String, agenda: Agenda, chance: SeededRandom, drift: Double) {
         self.name = name

@@ -5,23 +5,21 @@ import DequeModule
 
 final class Pipe {
     private let agenda: Agenda
-    private let delay: () -> Int64
     private let isBlocked: () -> Bool
     private var queue: Deque<() -> Void> = []
     private var arrived = 0
     private var lastArrival: Int64 = 0
     private var isClosed = false
 
-    init(agenda: Agenda, delay: @escaping () -> Int64, isBlocked: @escaping () -> Bool) {
+    init(agenda: Agenda, isBlocked: @escaping () -> Bool) {
         self.agenda = agenda
-        self.delay = delay
         self.isBlocked = isBlocked
     }
 
-    func send(_ deliver: @escaping () -> Void) {
+    func send(after delay: Int64, _ deliver: @escaping () -> Void) {
         if isClosed { return }
         queue.append(deliver)
-        lastArrival = max(lastArrival, agenda.now + delay())
+        lastArrival = max(lastArrival, agenda.now + delay)
         agenda.after(lastArrival - agenda.now) { [self] in
             arrived += 1
             flush()

@@ -5,6 +5,8 @@ final class Route {
     var delay: ClosedRange<Double>
     /// Of answers, where they are slower than requests.
     var answerDelay: ClosedRange<Double>?
+    /// Of what a subscriber is sent, where that is slower than answers on other connections.
+    var messageDelay: ClosedRange<Double>?
     var blocksRequests = false { didSet { flush() } }
     var blocksAnswers = false { didSet { flush() } }
     /// Share of pub/sub messages that are lost although the connection lives.

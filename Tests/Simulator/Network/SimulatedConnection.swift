@@ -14,6 +14,7 @@ final class SimulatedConnection {
     var onClosedByServer: () -> Void = {}
     /// Arrived at the node and not read yet: read in order, whatever else the process does in between.
     private var inbox: Deque<() -> Void> = []
+    private let delay: (ClosedRange<Double>) -> Int64
     private let isMessageLost: () -> Bool
     private let requests: Pipe
     private let answers: Pipe
@@ -28,10 +29,9 @@ final class SimulatedConnection {
         self.server = server
         self.route = route
         self.isMessageLost = isMessageLost
-        requests = Pipe(agenda: agenda, delay: { delay(route.delay) }) { [unowned server] in
-            route.blocksRequests || server.isStopped
-        }
-        answers = Pipe(agenda: agenda, delay: { delay(route.answerDelay ?? route.delay) }) { route.blocksAnswers }
+        self.delay = delay
+        requests = Pipe(agenda: agenda) { [unowned server] in route.blocksRequests || server.isStopped }
+        answers = Pipe(agenda: agenda) { route.blocksAnswers }
         route.add(self)
     }
 
@@ -40,13 +40,14 @@ final class SimulatedConnection {
     /// Runs at the server when the request arrives there; a server that is gone or hung up never sees it.
     func toServer(_ arrive: @escaping () -> Void) {
         guard isOpenAtNode else { return }
-        requests.send { [self] in if isOpenAtServer { arrive() } }
+        requests.send(after: delay(route.delay)) { [self] in if isOpenAtServer { arrive() } }
     }
 
     /// Runs in the node's process once the answer has arrived there and the process gets to it.
     func toNode(_ read: @escaping () -> Void) {
         guard isOpenAtServer else { return }
-        answers.send { [self] in
+        let messageDelay = channels.isEmpty ? nil : route.messageDelay
+        answers.send(after: delay(messageDelay ?? route.answerDelay ?? route.delay)) { [self] in
             inbox.append { [self] in if isOpenAtNode { read() } }
             process.call { [self] in inbox.popFirst()?() }
         }
@@ -67,7 +68,7 @@ final class SimulatedConnection {
     /// The node hangs up. What it sent before still arrives.
     func closeAtNode() {
         guard isOpenAtNode else { return }
-        requests.send { [self] in closeAtServer() }
+        requests.send(after: delay(route.delay)) { [self] in closeAtServer() }
         isOpenAtNode = false
     }
 

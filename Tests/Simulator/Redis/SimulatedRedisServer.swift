@@ -61,6 +61,8 @@ package struct Execution: Sendable {
     package var published: [(channel: String, message: [UInt8])]
     /// Whether a command that writes ran, on its own or in a script.
     package var hasWritten: Bool
+
+    var isRefused: Bool { if case .error = reply { true } else { false } }
 }
 
 /// What a command that runs has: the time, which stands still for all of a script, and its effects beside the data.

@@ -306,6 +306,7 @@ final class Deployment {
             route.messageLoss = 0
             route.delay = scenario.delay
             route.answerDelay = nil
+            route.messageDelay = nil
             route.blocksRequests = false
             route.blocksAnswers = false
         }

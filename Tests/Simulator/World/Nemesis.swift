@@ -36,7 +36,8 @@ final class Nemesis {
     private func inject(_ fault: FaultKind) {
         switch fault {
         case .killNode, .stopNode, .stallNode, .stepNodeClock: onNode(fault)
-        case .blockRequests, .blockAnswers, .blockBoth, .resetConnections, .slowRoute, .slowAnswers, .loseMessages:
+        case .blockRequests, .blockAnswers, .blockBoth, .resetConnections, .slowRoute, .slowAnswers, .slowMessages,
+            .loseMessages:
             onRoute(fault)
         case .crashFailover, .isolatedFailover, .handOver, .dip, .flush, .restart, .cutReplication: onData(fault)
         case .stopRedis, .trouble, .flushScripts, .expireBacklog, .stepRedisClock: onServer(fault)
@@ -91,6 +92,10 @@ final class Nemesis {
                 route.answerDelay = nil
                 route.messageLoss = 0
             }
+        case .slowMessages:
+            // Late enough to come from a log that has been replaced meanwhile.
+            route.messageDelay = chance.pick([50...300, 300...1200])
+            later(300...4000) { route.messageDelay = nil }
         default:
             route.messageLoss = chance.pick([0.3, 1])
             later(100...2000) { route.messageLoss = 0 }

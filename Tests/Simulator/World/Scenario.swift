@@ -4,7 +4,7 @@
 /// The kinds of faults that the nemesis can draw.
 enum FaultKind: String, CaseIterable {
     case killNode, stopNode, stallNode, stepNodeClock
-    case blockRequests, blockAnswers, blockBoth, resetConnections, slowRoute, slowAnswers, loseMessages
+    case blockRequests, blockAnswers, blockBoth, resetConnections, slowRoute, slowAnswers, slowMessages, loseMessages
     case crashFailover, isolatedFailover, handOver, dip, flush, restart, stopRedis, trouble, flushScripts
     case expireBacklog, stepRedisClock, cutReplication
 }

@@ -9,7 +9,8 @@ final class SimulatedServer {
     /// SIGSTOP: connections stand, nothing is answered.
     private(set) var isStopped = false
     /// Its wall clock is so far ahead of true time.
-    var clockOffsetMicroseconds: Int64 = 0
+    var clockOffsetMicroseconds: Int64 = 0 { didSet { clockSteppedAt = agenda.now } }
+    private(set) var clockSteppedAt: Int64 = .min
     private(set) var connections: [SimulatedConnection] = []
     private let agenda: Agenda
     private let lua: LuaMachine

@@ -42,6 +42,18 @@ final class Workload {
         }
     }
 
+    /// What was waited for is in force everywhere now: asked of every node at once, and again a moment later.
+    func verify(_ change: TrackedChange) {
+        let concerned = world.checker.sessions.filter { change.concerns($0) }
+        guard let session = concerned.randomElement(using: &chance) else { return }
+        for pause in [0.001, Double.random(in: 1...15, using: &chance)] {
+            world.agenda.after(.milliseconds(pause)) { [self] in
+                guard !world.isHealing else { return }
+                for node in world.nodes { validate(session, on: node) }
+            }
+        }
+    }
+
     private func act(on node: SimulatedNode) {
         let draw = Int.random(in: 0..<100, using: &chance)
         if world.checker.sessions.isEmpty || (draw < 30 && wantsSessions) {
@@ -174,6 +186,7 @@ final class Workload {
                 world.trace.note(node.name, "#\(change.number) returns \(answer.propagation), fence \(answer.fence)")
                 world.checker.answered(change, answer)
                 world.lastFence = answer.fence
+                if change.waitsForCluster { world.onWaited(change) }
             } catch {
                 world.trace.note(node.name, "#\(change.number) fails: \(error)")
                 world.checker.noteFailedWrite()

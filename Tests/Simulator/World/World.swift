@@ -32,6 +32,8 @@ final class World: @unchecked Sendable {
     private(set) var isHealing = false
     /// Told of nodes that something was done to.
     var onTrouble: (SimulatedNode) -> Void = { _ in }
+    /// Told of changes whose wait for the cluster is over.
+    var onWaited: (TrackedChange) -> Void = { _ in }
     /// What the last change returned: what `Curfew-At-Least` asks for.
     var lastFence: [FenceToken]?
 
@@ -90,6 +92,7 @@ final class World: @unchecked Sendable {
     func run() -> RunResult {
         let workload = Workload(world: self, chance: chance.fork())
         onTrouble = { workload.look(at: $0, rounds: 60) }
+        onWaited = { workload.verify($0) }
         workload.begin()
         Nemesis(world: self, chance: chance.fork()).begin()
         pass(until: scenario.duration)
@@ -129,6 +132,7 @@ final class World: @unchecked Sendable {
         }
         pass(until: agenda.now + Self.settling)
         guard checker.violation == nil else { return }
+        checker.checkAgreement(of: nodes)
         for node in nodes {
             checker.checkEverything(on: node)
             for session in checker.sessions { workload.validate(session, on: node) }
@@ -172,6 +176,7 @@ final class World: @unchecked Sendable {
     private func end() {
         isHealing = true
         onTrouble = { _ in }
+        onWaited = { _ in }
         let all = nodes + deadNodes
         for node in all {
             node.process.revive()
