@@ -71,6 +71,7 @@ lint: ## Check format, scripts and the rules of the house
 	@swift format lint --strict --parallel --recursive Package.swift Sources Tests $(wildcard benchmarks/*/Package.swift benchmarks/*/Sources)
 	@shellcheck -x .ci/* Tests/redis-versions Tests/*/run $(wildcard docker/*.sh benchmarks/*.sh benchmarks/*/*.sh)
 	@.ci/tidy
+	@Tests/Mutations/run --check
 
 bench: build-needs ## Measure, beside nginx, Redis and the bare HMAC (args=--quick for a minute)
 	@benchmarks/run.sh $(args)
