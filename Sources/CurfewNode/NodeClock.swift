@@ -22,3 +22,14 @@ package struct NodeClock: Sendable {
         WallTime(seconds: surroundings?.wallSeconds ?? SystemSurroundings.wallSeconds)
     }
 }
+
+/// A node whose wall clock is further off Redis' TIME fences itself: its idea of expiry is not to be trusted.
+package enum ClockSkew {
+    package static let boundSeconds: Int64 = 30
+    static let detail = "clock_skew: this node's clock is more than \(boundSeconds) s off Redis' TIME"
+
+    /// `redis` was read between two looks at the node's own clock.
+    static func isTooLarge(redis: WallTime, before: WallTime, after: WallTime) -> Bool {
+        redis.seconds < before.seconds - boundSeconds || redis.seconds > after.seconds + boundSeconds
+    }
+}

@@ -187,9 +187,8 @@ extension Primary {
             slot.feed.see(tokenLifetime: answer.longestTokenLifetime)
             guard slot.feed.connection == sent.on else { return false }
             slot.feed.redisTime = answer.time
-            slot.feed.isClockSkewed =
-                answer.time.seconds < sent.wallBefore.seconds - Self.skewBoundSeconds
-                || answer.time.seconds > sent.wallAfter.seconds + Self.skewBoundSeconds
+            slot.feed.isClockSkewed = ClockSkew.isTooLarge(
+                redis: answer.time, before: sent.wallBefore, after: sent.wallAfter)
             return true
         }
         guard isCurrent else { return .none }
@@ -229,9 +228,6 @@ extension Primary {
 
     /// Asked for behind a call whose answer counts only in the reign that is followed.
     static var askReign: RedisCommand { RedisCommand("INFO", ["replication"]) }
-
-    /// A node whose wall clock is further off Redis' TIME fences itself: its idea of expiry is not to be trusted.
-    static let skewBoundSeconds: Int64 = 30
 }
 
 extension Result {

@@ -33,7 +33,7 @@ extension SessionService {
         return table.withPartition(partition) { slot in
             let feed = slot.feed
             if feed.isFresh(at: now) { return nil }
-            if feed.isClockSkewed { return "clock_skew: this node's clock is more than 30 s off Redis' TIME" }
+            if feed.isClockSkewed { return ClockSkew.detail }
             switch feed.phase {
             case .disconnected: return unreachable
             case .loading: return "loading the revocation state"

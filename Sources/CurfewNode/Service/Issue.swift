@@ -12,9 +12,8 @@ extension SessionService {
         let settings = configuration.settings(of: request.kind)
         try checkTokenSize(request)
         // A token's times come from Redis' clock. One that is off would make tokens that live too long, or are dead already.
-        guard !table.withPartition(partition, { $0.feed.isClockSkewed }) else {
-            throw .stale(detail: staleness(of: partition) ?? "not fresh")
-        }
+        guard !table.withPartition(partition, { $0.feed.isClockSkewed }) else { throw .stale(detail: ClockSkew.detail) }
+        let wallBefore = clock.wall()
         let reply = try await send(to: partition) { followed throws(RedisError) in
             let call = driver.calls.issue(
                 session, user: request.user, device: request.device,
@@ -23,6 +22,10 @@ extension SessionService {
             return try IssueReply(try await followed.link.run(call))
         }
         table.withPartition(partition) { $0.feed.see(reply.stamp) }
+        // Since the last poll. Nobody gets a token of what was written.
+        guard !ClockSkew.isTooLarge(redis: reply.issuedAt, before: wallBefore, after: clock.wall()) else {
+            throw .stale(detail: ClockSkew.detail)
+        }
         let claims = claims(
             request, session, issuedAt: reply.issuedAt, stamp: reply.stamp, version: reply.permissionsVersion)
         return IssuedSession(

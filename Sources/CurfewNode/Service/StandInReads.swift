@@ -89,12 +89,17 @@ package final class StandInReads: Sendable {
         do throws(RedisError) {
             let followed = try driver.link(of: partition, for: "read")
             let id = followed.id
+            let wallBefore = driver.clock.wall()
             let replies = try await followed.link.evaluateAll(
                 [call], then: [Primary.askReign, WriteProbe.command(driver.calls.keys, partition)],
                 timeout: min(driver.bounds.staleness, driver.redisTimeout))
             guard replies.count == 3 else { throw .unexpectedReply(operation: "read", expected: "three replies") }
             let reply = try ReadReply(replies[0])
             try WriteProbe.verify(replies[2])
+            // No poll may have said so yet.
+            guard !ClockSkew.isTooLarge(redis: reply.time, before: wallBefore, after: driver.clock.wall()) else {
+                return .failure(.stale(detail: ClockSkew.detail))
+            }
             let isSameReign = followed.primary.isSameReign(replies[1...1], over: id, in: partition)
             let isSameTerm = driver.table.withPartition(partition) { slot in
                 slot.feed.phase == .following && slot.feed.connection == id

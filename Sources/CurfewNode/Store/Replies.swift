@@ -155,6 +155,7 @@ struct IssueReply {
 /// `read.lua`.
 struct ReadReply {
     let incarnation: String
+    let time: WallTime
     let isTombstoned: Bool
     let exists: Bool
     /// The highest cutoff that concerns the session.
@@ -164,6 +165,7 @@ struct ReadReply {
     init(_ value: RedisValue) throws(RedisError) {
         var reader = try ReplyReader(value, operation: "read")
         incarnation = try reader.text()
+        time = WallTime(seconds: Int64(try reader.number()))
         isTombstoned = try reader.number() == 1
         exists = try reader.number() == 1
         var highest = Stamp.zero
