@@ -123,6 +123,45 @@ extension ClusterTests {
         }
     }
 
+    @Suite struct Wires {
+        enum Loss: CaseIterable { case both, requests, answers }
+
+        @Test(
+            "promise 2: a wire that loses packets without a word makes its node refuse past Δ, and it recovers",
+            .enabled(if: Wire.isAvailable), arguments: Loss.allCases)
+        func losesPackets(_ loss: Loss) async throws {
+            var options = ClusterOptions(nodes: 2)
+            options.hasWires = true
+            try await ClusterHarness.run(options) { cluster in
+                let wire = try #require(cluster.proxies[1].wire)
+                let live = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
+                let doomed = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
+                try await cluster.expectActive([live, doomed])
+                let hammer = Hammer([cluster.nodes[1]], [live])
+                switch loss {
+                case .both: try wire.cut()
+                case .requests: try wire.loseRequests()
+                case .answers: try wire.loseAnswers()
+                }
+                let cut = BootClock.now
+                try await revoke(["sessionId": .string(doomed.id)], on: cluster.nodes[0], .cluster)
+                #expect(try await cluster.nodes[1].api.validate(doomed.token).status != 200)
+                try await eventually("node 2 refuses for want of freshness") {
+                    hammer.samples.contains { $0.status == 503 }
+                }
+                try await hammer.sees(3)
+                let healing = BootClock.now
+                try wire.mend()
+                try await cluster.expectActive([live])
+                try await cluster.expectRevoked([doomed])
+                let samples = await hammer.stop()
+                let late = samples.filter { $0.began > cut + cluster.stalenessBound && $0.ended < healing }
+                #expect(late.noneActive, "\(late.tally)")
+                cluster.expectNeverRefused(samples, of: live.token)
+            }
+        }
+    }
+
     @Suite(.cluster(ClusterOptions(stalenessBoundMilliseconds: 3_000))) struct Reconnects {
         @Test("a reconnect within a term costs no availability", arguments: ClusterTests.rounds)
         func costNothing(round: Int) async throws {

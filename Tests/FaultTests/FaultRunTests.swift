@@ -23,6 +23,7 @@ import Testing
         var options = ClusterOptions(
             stalenessBoundMilliseconds: Self.stalenessBoundMilliseconds, arguments: ["--api-token-lifetime", "24h"])
         options.redis = RedisPair.options(clock: clock)
+        options.hasWires = Wire.isAvailable
         try await ClusterHarness.run(options) { cluster in
             let pair = try await RedisPair(primary: cluster.redis, clock: clock)
             do {

@@ -14,6 +14,8 @@ package struct ClusterOptions: Sendable {
     /// Further arguments of every node's `serve`.
     package var arguments: [String] = []
     package var redis = RedisServerOptions()
+    /// Each node's line to Redis is a wire of the kernel's own, which can be cut.
+    package var hasWires = false
 
     package init(
         nodes: Int = 3, stalenessBoundMilliseconds: Int = 1_000, logLevel: String = "info", arguments: [String] = []
@@ -72,12 +74,13 @@ package final class ClusterHarness: Sendable {
         var proxies: [FaultProxy] = []
         var nodes: [NodeProcess] = []
         for index in 0..<options.nodes {
-            let proxy = try await FaultProxy.start(to: .unix(path: directory + "/redis.sock"))
+            let proxy = try await FaultProxy.start(
+                to: .unix(path: directory + "/redis.sock"), over: options.hasWires ? try Wire() : nil)
             proxies.append(proxy)
             nodes.append(
                 NodeProcess(
                     try Self.settings(
-                        "node \(index + 1)", redisURL: "redis://127.0.0.1:\(proxy.port)/0", options: options,
+                        "node \(index + 1)", redisURL: "redis://\(proxy.host):\(proxy.port)/0", options: options,
                         namespace: namespace, directory: directory)))
         }
         self.proxies = proxies

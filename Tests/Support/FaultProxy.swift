@@ -1,4 +1,4 @@
-// A TCP proxy on loopback that misbehaves on request: holds everything back, delays, cuts, refuses.
+// A TCP proxy on loopback, or at the far end of a wire, that misbehaves on request: holds everything back, delays, cuts, refuses.
 // All of its state lives on one event loop. Held bytes are kept and delivered later, as a healed network would.
 
 import NIOCore
@@ -20,25 +20,29 @@ package final class FaultProxy: Sendable {
         case unix(path: String)
     }
 
-    /// Where clients connect: `127.0.0.1` and this port, the same for the proxy's life.
+    /// Where clients connect, the same for the proxy's life.
+    package let host: String
     package let port: Int
+    package let wire: Wire?
     private let eventLoop: any EventLoop
     private let core: NIOLoopBound<FaultProxyCore>
 
-    private init(port: Int, eventLoop: any EventLoop, core: NIOLoopBound<FaultProxyCore>) {
+    private init(port: Int, wire: Wire?, eventLoop: any EventLoop, core: NIOLoopBound<FaultProxyCore>) {
+        host = wire?.far ?? "127.0.0.1"
         self.port = port
+        self.wire = wire
         self.eventLoop = eventLoop
         self.core = core
     }
 
-    package static func start(to upstream: Upstream) async throws -> FaultProxy {
+    package static func start(to upstream: Upstream, over wire: Wire? = nil) async throws -> FaultProxy {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let core = try await eventLoop.submit {
-            NIOLoopBound(FaultProxyCore(upstream: upstream, eventLoop: eventLoop), eventLoop: eventLoop)
+            NIOLoopBound(FaultProxyCore(upstream: upstream, wire: wire, eventLoop: eventLoop), eventLoop: eventLoop)
         }.get()
         let port = try findFreePort()
         try await eventLoop.flatSubmit { core.value.listen(port: port) }.get()
-        return FaultProxy(port: port, eventLoop: eventLoop, core: core)
+        return FaultProxy(port: port, wire: wire, eventLoop: eventLoop, core: core)
     }
 
     /// Takes effect on open and on new connections before it returns; what was held back is sent on.
@@ -93,6 +97,7 @@ package final class FaultProxy: Sendable {
 /// The proxy's state, on its event loop only.
 final class FaultProxyCore {
     var upstream: FaultProxy.Upstream
+    private let wire: Wire?
     private let eventLoop: any EventLoop
     private var listener: (any Channel)?
     private(set) var mode = FaultProxyMode.forward
@@ -100,21 +105,29 @@ final class FaultProxyCore {
 
     var clientCount: Int { legs.values.count { $0.isClient } }
 
-    init(upstream: FaultProxy.Upstream, eventLoop: any EventLoop) {
+    init(upstream: FaultProxy.Upstream, wire: Wire?, eventLoop: any EventLoop) {
         self.upstream = upstream
+        self.wire = wire
         self.eventLoop = eventLoop
     }
 
     func listen(port: Int) -> EventLoopFuture<Void> {
         if listener != nil { return eventLoop.makeSucceededVoidFuture() }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        return ServerBootstrap(group: eventLoop)
+        let bootstrap = ServerBootstrap(group: eventLoop)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try bound.value.accept(channel) }
             }
-            .bind(host: "127.0.0.1", port: port)
-            .map { bound.value.listener = $0 }
+        let listener: EventLoopFuture<any Channel>
+        do {
+            listener =
+                try wire.map { bootstrap.withBoundSocket(try $0.listen(port: port)) }
+                ?? bootstrap.bind(host: "127.0.0.1", port: port)
+        } catch {
+            return eventLoop.makeFailedFuture(error)
+        }
+        return listener.map { bound.value.listener = $0 }
     }
 
     func stopListening() -> EventLoopFuture<Void> {

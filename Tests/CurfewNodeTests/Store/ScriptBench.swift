@@ -16,6 +16,8 @@ struct ScriptBench {
     /// The replication history of this Redis.
     let history: String
 
+    private struct NoHistory: Error {}
+
     static let partition = Partition(3)
     static let user = "u_42"
 
@@ -45,7 +47,7 @@ struct ScriptBench {
             try await redis.waitUntilConnected(timeout: .seconds(10))
             let info = RedisInfo(
                 try await redis.send(RedisCommand("INFO", ["replication"])).text(for: "INFO"))
-            let history = try #require(info.sighting(runID: "")?.replicationID)
+            guard let history = info.sighting(runID: "")?.replicationID else { throw NoHistory() }
             try await body(ScriptBench(server: server, redis: redis, calls: calls, history: history))
             group.cancelAll()
         }

@@ -87,7 +87,7 @@ struct SessionScriptTests {
         try await Bench.run { bench in
             let incarnation = try await bench.open().incarnation
             func kept(aheadBy ahead: Int64) async throws -> Int64 {
-                let now = Int64(try await bench.issue(UInt64(abs(ahead))).1.stamp.microseconds / 1_000_000)
+                let now = Int64(try await bench.issue(UInt64(2_000_000 + ahead)).1.stamp.microseconds / 1_000_000)
                 let known = bench.known(incarnation, wall: now + ahead)
                 return try await bench.revoke(.everyone, known: known).events[0].until.seconds - now - 100 - 90
             }

@@ -11,7 +11,7 @@ struct Nemesis {
     private let stage: Stage
     private let recorder: Recorder
     private var random: SeededGenerator
-    private var nodeFaults = Deck(NodeFault.allCases)
+    private var nodeFaults = Deck(NodeFault.possible)
     private var redisFaults = Deck(RedisFault.possible)
     private var lossFaults = Deck(LossFault.allCases)
     private var episodes = Deck(["loss", "loss", "redis", "redis", "redis", "nodes"])

@@ -9,6 +9,14 @@ enum NodeFault: String, CaseIterable, Sendable {
     case delayed = "line 300 ms slow, each way"
     case reset = "line reset, twice"
     case refused = "line refused"
+    case cut = "wire cut"
+    case requestsLost = "wire loses requests"
+    case answersLost = "wire loses answers"
+
+    /// What this machine can do.
+    static var possible: [NodeFault] {
+        allCases.filter { Wire.isAvailable || ![.cut, .requestsLost, .answersLost].contains($0) }
+    }
 
     func fault(of index: Int, on stage: Stage) -> Fault {
         let node = stage.cluster.nodes[index]
@@ -37,6 +45,20 @@ enum NodeFault: String, CaseIterable, Sendable {
                     try await proxy.refuse()
                     try await proxy.dropAll()
                 }, end: { try await proxy.accept() })
+        case .cut: Fault(kind: rawValue, name: name, begin: { try wire(proxy).cut() }, end: { try wire(proxy).mend() })
+        case .requestsLost:
+            Fault(
+                kind: rawValue, name: name, begin: { try wire(proxy).loseRequests() }, end: { try wire(proxy).mend() })
+        case .answersLost:
+            Fault(
+                kind: rawValue, name: name, begin: { try wire(proxy).loseAnswers() }, end: { try wire(proxy).mend() })
         }
     }
+
+    private func wire(_ proxy: FaultProxy) throws -> Wire {
+        guard let wire = proxy.wire else { throw NoWire() }
+        return wire
+    }
+
+    private struct NoWire: Error {}
 }

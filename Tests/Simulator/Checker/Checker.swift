@@ -237,24 +237,23 @@ final class Checker {
     // MARK: I4
 
     /// What a fresh node has applied, up to the head that its last poll named, is in the log of its term's Redis, and in force.
-    /// (Before its first poll on a chain it is fresh from the chain before; past that head a late message of a lost fork can
-    /// pass for the next event until the next poll.)
+    /// (Before its first poll on a chain, and while it reads the log up to a newer head, it is fresh from what was before; past that
+    /// head a late message of a lost fork can pass for the next event until the next poll.)
     private func checkChain(_ node: SimulatedNode, _ partition: Partition) {
         let now = node.parts.service.clock.boot()
         let feed = node.table.withPartition(partition) { $0.feed }
         guard feed.isFresh(at: now), feed.watchedSince != nil, let applied = feed.applied, let head = feed.head,
-            let term = term(of: node, partition)
+            applied.seq >= head.seq, let term = term(of: node, partition)
         else { return }
-        let last = applied.seq > head.seq ? head : applied
         let events = log.events(in: partition, term: term)
-        if let entry = events.last(where: { $0.position.seq == last.seq }), entry.position.tag != last.tag {
+        if let entry = events.last(where: { $0.position.seq == head.seq }), !feed.hasApplied(entry.position) {
             report(
                 "I4",
-                "\(node.name) has applied \(last.seq) (\(last.tag)) of another chain than its Redis' (\(entry.position.tag)) in "
+                "\(node.name) has applied \(applied.seq) (\(applied.tag)) of another chain than its Redis' (\(entry.position.tag)) in "
                     + "term \(term)")
         }
-        for event in events.suffix(64) where event.position.seq <= last.seq && !node.hasInForce(event, in: partition) {
-            report("I4", "\(node.name) is at \(last.seq) without event \(event.position.seq)")
+        for event in events.suffix(64) where event.position.seq <= head.seq && !node.hasInForce(event, in: partition) {
+            report("I4", "\(node.name) is at \(head.seq) without event \(event.position.seq)")
         }
     }
 
