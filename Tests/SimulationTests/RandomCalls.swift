@@ -118,8 +118,10 @@ struct RandomCalls {
         let incarnations = (incarnations[partition] ?? []).suffix(3) + ["", "00000000000000ff"]
         return ScriptCalls.Known(
             mark: Stamp(random.element(marks)), incarnation: random.element(Array(incarnations)),
-            longestTokenLifetime: random.element([0, 0, 61, 1000]), settledHistory: random.element([nil, history, "0"]),
-            wall: WallTime(seconds: random.element([0, now / 1_000_000 + 100, now / 1_000_000 + 200_000])))
+            longestTokenLifetime: random.element([0, 0, 61, 1000]),
+            settledHistory: random.element([nil, history, "0"]),
+            wall: WallTime(
+                seconds: random.element([0, now / 1_000_000 + 100, now / 1_000_000 + 200_000])))
     }
 
     private mutating func position(_ partition: Partition) -> LogPosition {

@@ -52,7 +52,8 @@ final class RedisPair {
             group.addTask { await client.run() }
             try await client.waitUntilConnected(timeout: .seconds(10))
             let pair = RedisPair(server, client, clock)
-            let info = try await client.pipeline([RedisCommand("INFO", ["replication"])], timeout: nil)[0].text(for: "INFO")
+            let info = try await client.pipeline([RedisCommand("INFO", ["replication"])], timeout: nil)[0].text(
+                for: "INFO")
             for line in info.split(whereSeparator: \.isNewline) where line.hasPrefix("master_replid:") {
                 pair.simulated.replicationID = String(line.dropFirst("master_replid:".count))
             }

@@ -82,7 +82,7 @@ struct SessionScriptTests {
         }
     }
 
-    @Test("keep a change by the clock of the node that asks, where Redis' own was set back, and by a wild one for a day")
+    @Test("keep a change by the asking node's clock where Redis' own was set back, and by a wild one for a day")
     func tombstoneLifetimeByTheNodesClock() async throws {
         try await Bench.run { bench in
             let incarnation = try await bench.open().incarnation
