@@ -3,6 +3,7 @@
 // unchanged.
 
 import CurfewCore
+import CurfewNode
 import Logging
 import NIOPosix
 import Simulator
@@ -52,11 +53,8 @@ final class RedisPair {
             group.addTask { await client.run() }
             try await client.waitUntilConnected(timeout: .seconds(10))
             let pair = RedisPair(server, client, clock)
-            let info = try await client.pipeline([RedisCommand("INFO", ["replication"])], timeout: nil)[0].text(
-                for: "INFO")
-            for line in info.split(whereSeparator: \.isNewline) where line.hasPrefix("master_replid:") {
-                pair.simulated.replicationID = String(line.dropFirst("master_replid:".count))
-            }
+            let info = RedisInfo(try await client.send(RedisCommand("INFO", ["replication"])).text(for: "INFO"))
+            if let history = info.replicationID { pair.simulated.replicationID = history }
             try await body(pair)
             group.cancelAll()
         }

@@ -127,6 +127,22 @@ extension sockaddr_in {
         address.sin_addr = in_addr(s_addr: inet_addr("127.0.0.1"))
         return address
     }
+
+    /// Gives a socket this address; whether the system let it.
+    func bind(_ descriptor: Int32) -> Bool {
+        withUnsafePointer(to: self) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+
+    /// The same where others have had it, or hold it without listening.
+    func bindReusing(_ descriptor: Int32) -> Bool {
+        var one: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        return bind(descriptor)
+    }
 }
 
 extension HTTPAnswer {

@@ -13,7 +13,7 @@ package final class ReservedPort: Sendable {
         for _ in 0..<100 {
             let candidate = try findFreePort()
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-            if Self.bind(descriptor, to: candidate) {
+            if sockaddr_in.loopback(candidate).bindReusing(descriptor) {
                 number = candidate
                 self.descriptor = descriptor
                 return
@@ -24,15 +24,4 @@ package final class ReservedPort: Sendable {
     }
 
     deinit { close(descriptor) }
-
-    private static func bind(_ descriptor: Int32, to port: Int) -> Bool {
-        var one: Int32 = 1
-        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
-        var address = sockaddr_in.loopback(port)
-        return withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-    }
 }

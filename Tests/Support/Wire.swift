@@ -13,7 +13,8 @@ package final class Wire: Sendable {
 
     package let near: String
     package let far: String
-    private let nearCard: String
+    /// The command.
+    private let ip: String
     private static let farCard = "far0"
     private let namespace: Int32
 
@@ -23,8 +24,8 @@ package final class Wire: Sendable {
         // A network of four addresses somewhere in 10.200.0.0 to 10.249.255.255.
         let base = "10.\(200 + (number >> 14)).\(number >> 6 & 255)"
         (near, far) = ("\(base).\((number & 63) * 4 + 1)", "\(base).\((number & 63) * 4 + 2)")
-        nearCard = "cfw" + String(number, radix: 36)
-        let (near, far, nearCard) = (near, far, nearCard)
+        let (near, far, nearCard) = (near, far, "cfw" + String(number, radix: 36))
+        self.ip = ip
         namespace = try Self.onThread {
             guard Self.unshare?(Self.newNetwork) == 0 else {
                 throw SpawnedProcess.SpawnError(description: "no network namespace: errno \(errno)")
@@ -57,13 +58,13 @@ package final class Wire: Sendable {
     /// What the far end sends is lost.
     package func loseAnswers() throws { try atFarEnd("route", "add", "blackhole", near + "/32") }
     /// What this end sends is lost.
-    package func loseRequests() throws { try Self.run(Self.ip ?? "", "route", "add", "blackhole", far + "/32") }
+    package func loseRequests() throws { try Self.run(ip, "route", "add", "blackhole", far + "/32") }
 
     /// Everything passes again.
     package func mend() throws {
         try atFarEnd("link", "set", Self.farCard, "up")
         try? atFarEnd("route", "del", "blackhole", near + "/32")
-        try? Self.run(Self.ip ?? "", "route", "del", "blackhole", far + "/32")
+        try? Self.run(ip, "route", "del", "blackhole", far + "/32")
     }
 
     /// A socket that listens at the far end.
@@ -72,16 +73,9 @@ package final class Wire: Sendable {
         return try Self.onThread {
             try Self.enter(namespace)
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-            var one: Int32 = 1
-            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
             var address = sockaddr_in.loopback(port)
             inet_pton(AF_INET, far, &address.sin_addr)
-            let isBound = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-                }
-            }
-            guard isBound, Glibc.listen(descriptor, 128) == 0 else {
+            guard address.bindReusing(descriptor), Glibc.listen(descriptor, 128) == 0 else {
                 close(descriptor)
                 throw SpawnedProcess.SpawnError(description: "can't listen on \(far):\(port): errno \(errno)")
             }
@@ -96,10 +90,10 @@ package final class Wire: Sendable {
     }
 
     private func atFarEnd(_ arguments: String...) throws {
-        let namespace = namespace
+        let (namespace, ip) = (namespace, ip)
         try Self.onThread {
             try Self.enter(namespace)
-            try Self.run([Self.ip ?? ""] + arguments)
+            try Self.run([ip] + arguments)
         }
     }
 

@@ -22,13 +22,14 @@ package struct RedisInfo: Sendable, Equatable {
 
     /// The reign, where `runID` is known (INFO replication alone does not repeat it).
     package func sighting(runID known: String? = nil) -> ReignTracker.Sighting? {
-        guard let runID = fields["run_id"] ?? known, let history = fields["master_replid"],
+        guard let runID = runID ?? known, let history = replicationID,
             let previous = fields["master_replid2"]
         else { return nil }
         return ReignTracker.Sighting(runID: runID, replicationID: history, previousReplicationID: previous)
     }
 
     package var runID: String? { fields["run_id"] }
+    package var replicationID: String? { fields["master_replid"] }
 
     /// Redis 6.2 is the oldest that has what the scripts need (`ZADD GT`, scripts replicated by effects).
     package static func isSupported(version: String) -> Bool {

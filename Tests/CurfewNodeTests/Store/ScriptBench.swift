@@ -47,7 +47,7 @@ struct ScriptBench {
             try await redis.waitUntilConnected(timeout: .seconds(10))
             let info = RedisInfo(
                 try await redis.send(RedisCommand("INFO", ["replication"])).text(for: "INFO"))
-            guard let history = info.sighting(runID: "")?.replicationID else { throw NoHistory() }
+            guard let history = info.replicationID else { throw NoHistory() }
             try await body(ScriptBench(server: server, redis: redis, calls: calls, history: history))
             group.cancelAll()
         }
