@@ -124,13 +124,13 @@ package final class FeedDriver: Sendable {
         }
     }
 
-    /// An event that was heard, read in the log, or written by this node itself: applied, acknowledged, and told to the feed.
+    /// An event that was heard or written by this node itself: applied, told to the feed, and acknowledged.
     package func hear(_ event: Event, in partition: Partition) {
         let action = table.withPartition(partition) { slot in
             apply(event, to: &slot, in: partition)
             return slot.feed.handle(.heard(event))
         }
-        acknowledge(event, in: partition)
+        acknowledge([event], in: partition)
         noted(action, in: partition)
         primary(of: partition)?.request(action, for: partition)
     }
@@ -141,15 +141,22 @@ package final class FeedDriver: Sendable {
         if let stamp = event.change.stamp { slot.feed.see(stamp) }
     }
 
-    /// Tells the node that waits for it. Only after the content is in force here.
-    func acknowledge(_ event: Event, in partition: Partition) {
-        guard let asker = event.asker, asker != calls.nodeID, let primary = primary(of: partition) else { return }
-        primary.client.publish(
-            channel: calls.keys.acknowledgements(partition, to: asker),
-            message: Array(
-                Acknowledgement(
-                    token: FenceToken(partition: partition, position: event.position), node: calls.nodeID
-                ).text.utf8), primary.pubSub ?? .ordinary)
+    /// Tells the nodes that wait for these events, once each stands in this node's chain.
+    ///
+    /// 1. A user's sessions are ended, and the message is lost on its way to this node. 2. Another node ends one device of that
+    /// user, and waits: nothing is left to end, so its event names no session. 3. This node hears that event. Its content is in
+    /// force here, what it relies on is not: only the chain says that nothing before it is missing.
+    func acknowledge(_ events: some Sequence<Event>, in partition: Partition) {
+        let asked = events.filter { $0.asker.map { $0 != calls.nodeID } ?? false }
+        guard !asked.isEmpty, let primary = primary(of: partition) else { return }
+        let chained = table.withPartition(partition) { slot in asked.filter { slot.feed.hasApplied($0.position) } }
+        for event in chained {
+            guard let asker = event.asker else { continue }
+            let token = FenceToken(partition: partition, position: event.position)
+            primary.client.publish(
+                channel: calls.keys.acknowledgements(partition, to: asker),
+                message: Array(Acknowledgement(token: token, node: calls.nodeID).text.utf8), primary.pubSub ?? .ordinary)
+        }
     }
 
     /// What came over a connection, told to the feed.

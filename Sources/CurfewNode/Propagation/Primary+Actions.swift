@@ -185,9 +185,10 @@ extension Primary {
         try whileStanding(partition, on: link) { slot in
             for event in events { driver.apply(event, to: &slot, in: partition) }
         }
-        for event in events.dropFirst() { driver.acknowledge(event, in: partition) }
-        return driver.handle(
+        let action = driver.handle(
             .logRead(events.map { ChainLink(position: $0.position, previous: $0.previous) }), from: id(of: link),
             in: partition)
+        driver.acknowledge(events.dropFirst(), in: partition)
+        return action
     }
 }

@@ -63,7 +63,9 @@ final class Workload {
                 if let node = world.anyNode(&chance) { validate(pickSession(), on: node, options()) }
             }
         } else if draw < 97 {
-            revoke(target(), on: node)
+            let session = pickSession()
+            revoke(target(session), on: node, waitsForCluster: chance.chance(0.7))
+            if chance.chance(0.2) { endAgain(session) }
         } else {
             setPermissions(on: node)
         }
@@ -134,8 +136,7 @@ final class Workload {
         }
     }
 
-    private func target() -> RevokeTarget {
-        let session = pickSession()
+    private func target(_ session: TrackedSession) -> RevokeTarget {
         switch Int.random(in: 0..<100, using: &chance) {
         case ..<55: return .session(session.id)
         case ..<75: return .token(String(decoding: session.token, as: UTF8.self))
@@ -156,8 +157,20 @@ final class Workload {
         return options
     }
 
-    private func revoke(_ target: RevokeTarget, on node: SimulatedNode) {
-        let change = world.checker.asked(.revoke(target), waitsForCluster: chance.chance(0.7))
+    /// Ends what another node is just ending, and waits: it finds nothing left, and must hold for what the other one ended.
+    private func endAgain(_ session: TrackedSession) {
+        world.agenda.after(.milliseconds(Double.random(in: 0...20, using: &chance))) { [self] in
+            guard !world.isHealing, let node = world.anyNode(&chance) else { return }
+            let target =
+                chance.chance(0.5)
+                ? RevokeTarget.device(session.user, session.device ?? chance.pick(devices))
+                : .userExcept(session.user, pickSession().id)
+            revoke(target, on: node, waitsForCluster: true)
+        }
+    }
+
+    private func revoke(_ target: RevokeTarget, on node: SimulatedNode, waitsForCluster: Bool) {
+        let change = world.checker.asked(.revoke(target), waitsForCluster: waitsForCluster)
         perform(change, on: node) { service, options throws(ServiceError) in
             try await service.revoke(target, options: options)
         }
