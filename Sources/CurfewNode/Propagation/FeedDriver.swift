@@ -155,7 +155,8 @@ package final class FeedDriver: Sendable {
             let token = FenceToken(partition: partition, position: event.position)
             primary.client.publish(
                 channel: calls.keys.acknowledgements(partition, to: asker),
-                message: Array(Acknowledgement(token: token, node: calls.nodeID).text.utf8), primary.pubSub ?? .ordinary)
+                message: Array(Acknowledgement(token: token, node: calls.nodeID).text.utf8), primary.pubSub ?? .ordinary
+            )
         }
     }
 
