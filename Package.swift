@@ -75,7 +75,7 @@ let package = Package(
                 .embedInCode("Store/Lua/poll.lua"), .embedInCode("Store/Lua/revoke.lua"),
                 .embedInCode("Store/Lua/permissions.lua"), .embedInCode("Store/Lua/reassert.lua"),
                 .embedInCode("Store/Lua/issue.lua"), .embedInCode("Store/Lua/read.lua"),
-                .embedInCode("Store/Lua/sweep.lua"),
+                .embedInCode("Store/Lua/sweep.lua"), .embedInCode("Store/Lua/renew.lua"),
             ],
             swiftSettings: strict),
         .executableTarget(

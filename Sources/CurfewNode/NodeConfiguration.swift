@@ -44,10 +44,14 @@ package struct NodeConfiguration: Sendable {
     package var threads: Int?
     /// Entries kept in a partition's log.
     package var logWindow = 100_000
-    package var web = KindSettings(lifetime: .seconds(24 * 3600), tokenLifetime: .seconds(24 * 3600), renewAfter: 0.8)
+    package var web = KindSettings(
+        lifetime: .seconds(24 * 3600), absoluteLifetime: .seconds(30 * 86400), tokenLifetime: .seconds(24 * 3600))
     package var remember = KindSettings(
-        lifetime: .seconds(30 * 86400), tokenLifetime: .seconds(24 * 3600), renewAfter: 0.8)
-    package var api = KindSettings(lifetime: .seconds(30 * 86400), tokenLifetime: .seconds(15 * 60), renewAfter: 0.8)
+        lifetime: .seconds(30 * 86400), absoluteLifetime: .seconds(180 * 86400), tokenLifetime: .seconds(24 * 3600))
+    package var api = KindSettings(
+        lifetime: .seconds(30 * 86400), absoluteLifetime: .seconds(30 * 86400), tokenLifetime: .seconds(15 * 60))
+    /// For how long a refresh token that was used gives the same new pair again.
+    package var refreshGrace = Duration.seconds(10)
     package var limits = ListenerLimits()
     /// Least level that is logged.
     package var logLevel = Logger.Level.info
@@ -93,15 +97,23 @@ package enum StalePolicy: Sendable, Equatable {
 package struct KindSettings: Sendable, Equatable {
     /// The session's, from issue or renewal.
     package var lifetime: Duration
+    /// The session's, from its issue, whatever renews it.
+    package var absoluteLifetime: Duration
     /// One token's; never longer than the session's.
     package var tokenLifetime: Duration
     /// Fraction of the token's life after which `refresh` is true, 0…1.
     package var renewAfter: Double
 
-    package init(lifetime: Duration, tokenLifetime: Duration, renewAfter: Double) {
+    package init(lifetime: Duration, absoluteLifetime: Duration, tokenLifetime: Duration, renewAfter: Double = 0.8) {
         self.lifetime = lifetime
+        self.absoluteLifetime = absoluteLifetime
         self.tokenLifetime = tokenLifetime
         self.renewAfter = renewAfter
+    }
+
+    var sessionLifetime: SessionLifetime {
+        SessionLifetime(
+            seconds: lifetime.components.seconds, absoluteSeconds: absoluteLifetime.components.seconds)
     }
 }
 

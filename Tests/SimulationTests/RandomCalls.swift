@@ -63,7 +63,8 @@ struct RandomCalls {
         switch random.below(40) {
         case 0...1: return script(node.open(partition, known))
         case 2...6: return script(node.poll(partition, known, applied: position(partition)))
-        case 7...13: return script(issue(node, known))
+        case 7...12: return script(issue(node, known))
+        case 13: return script(renew(node, known))
         case 14...16:
             return script(
                 node.read(
@@ -143,7 +144,18 @@ struct RandomCalls {
         request.permissions = permissions()
         return node.issue(
             random.element(sessions), user: user, device: request.device,
-            lifetimeSeconds: random.element([0, 1, 5, 60, 100, 900]), record: SessionRecord.fields(of: request), known)
+            lifetime: SessionLifetime(
+                seconds: random.element([0, 1, 5, 60, 100, 900]), absoluteSeconds: random.element([1, 100, 1000])),
+            hasRefreshToken: random.chance(2), record: SessionRecord.fields(of: request), known)
+    }
+
+    private mutating func renew(_ node: ScriptCalls, _ known: ScriptCalls.Known) -> RedisScriptCall {
+        node.renew(
+            random.element(sessions), user: random.element(users),
+            device: random.chance(3) ? nil : random.element(devices),
+            tenant: random.chance(2) ? random.element(tenants) : nil,
+            lifetimeSeconds: random.element([1, 60, 900]), generation: random.element([nil, 1, 1, 2, 3, 7]),
+            graceMilliseconds: random.element([0, 1000, 10_000]), known)
     }
 
     /// Sometimes so many that one event fills much of a node of the stream.
@@ -190,7 +202,15 @@ struct RandomCalls {
     ) -> RedisScriptCall {
         let wall = WallTime(seconds: now / 1_000_000 + random.element([0, 0, 1, -10, 31, -31, 400]))
         let idle = random.chance(3) ? [(random.element(nodes).nodeID, "1:0:0000000000000000:r")] : []
-        return node.sweep(partition, wall: wall, batch: random.element([1, 2, 500]), idle: idle, known)
+        let members = ["e"] + users.flatMap { ["u:\($0.text)", "p:\($0.text)"] } + tenants.map { "t:\($0.text)" }
+        let entries = (0..<random.below(4)).map { _ in
+            let own = sessions.filter { $0.partition == partition }
+            let session = random.element(own)
+            let member = random.chance(2) ? "s:\(session)" : random.element(members)
+            let concerned = member.hasPrefix("s:") ? [session] : Array(own.shuffled(using: &random).prefix(3))
+            return SweptEntry(member: member, sessions: concerned, isAll: !random.chance(4))
+        }
+        return node.sweep(partition, entries, wall: wall, batch: random.element([1, 2, 500]), idle: idle, known)
     }
 
     private mutating func stepBack() -> RandomCall {

@@ -92,16 +92,19 @@ public struct RevocationState: Sendable {
         }
     }
 
-    /// How a token stands that names this session, user and tenant (their own bytes, without JSON's escapes) and has
-    /// this stamp. Allocates nothing.
+    /// How a token stands that names this session, user and tenant (their own bytes, without JSON's escapes), has this stamp,
+    /// and reflects permission changes up to `permissionsVersion`. Allocates nothing.
     public func standing(
-        session: SessionID, user: UnsafeRawBufferPointer, tenant: UnsafeRawBufferPointer?, stamp: Stamp
+        session: SessionID, user: UnsafeRawBufferPointer, tenant: UnsafeRawBufferPointer?, stamp: Stamp,
+        permissionsVersion: UInt64 = 0
     ) -> Standing {
         if sessions.contains(high: session.high, low: session.low) { return .revoked }
         if let everyone, stamp < everyone.cutoff { return .revoked }
         if let cutoff = users.value(of: user), stamp < cutoff { return .revoked }
         if let tenant, let cutoff = tenants.value(of: tenant), stamp < cutoff { return .revoked }
-        guard let change = permissions.value(of: user), stamp < change.stamp else { return .live(nil) }
+        guard let change = permissions.value(of: user), max(stamp, Stamp(permissionsVersion)) < change.stamp else {
+            return .live(nil)
+        }
         return .live(change)
     }
 

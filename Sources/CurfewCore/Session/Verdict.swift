@@ -62,7 +62,8 @@ extension KeyRing {
         let tenant = claims.tenant.map { UnsafeRawBufferPointer(rebasing: memory[$0]) }
         return table.withPartition(partition) { slot in
             let standing = slot.state.standing(
-                session: claims.session, user: user, tenant: tenant, stamp: claims.stamp)
+                session: claims.session, user: user, tenant: tenant, stamp: claims.stamp,
+                permissionsVersion: claims.permissionsVersion)
             guard case .live(let change) = standing else { return .refused(.revoked) }
             let age = boot - slot.feed.freshAsOf
             return slot.feed.isFresh(at: boot)

@@ -16,6 +16,8 @@ public struct SigningKey: Sendable {
     /// What tokens name it by (`kid`).
     public let id: String
     let mac: MACKey
+    let refresh: DerivedKey
+    let crossSite: DerivedKey
     /// The first segment of each of its tokens and the dot behind it.
     let headerSegment: [UInt8]
 
@@ -25,6 +27,8 @@ public struct SigningKey: Sendable {
         guard (1...64).contains(id.utf8.count), id.utf8.allSatisfy(\.isKeyIDByte) else { throw .idMalformed }
         self.id = id
         mac = MACKey(secret: secret)
+        refresh = DerivedKey(secret: secret, label: "curfew refresh token")
+        crossSite = DerivedKey(secret: secret, label: "curfew cross-site token")
         var segment: [UInt8] = []
         Base64URL.encode(Array(#"{"alg":"HS256","typ":"session+jwt","kid":"\#(id)"}"#.utf8), to: &segment)
         headerSegment = segment + [UInt8(ascii: ".")]

@@ -121,9 +121,15 @@ extension Setting {
     ]
 
     private static let sessions: [Setting] =
-        kind("web", \.web, lifetime: "24h", tokenLifetime: "24h")
-        + kind("remember", \.remember, lifetime: "30d", tokenLifetime: "24h")
-        + kind("api", \.api, lifetime: "30d", tokenLifetime: "15m")
+        kind("web", \.web, lifetime: "24h", absolute: "30d", tokenLifetime: "24h")
+        + kind("remember", \.remember, lifetime: "30d", absolute: "180d", tokenLifetime: "24h")
+        + kind("api", \.api, lifetime: "30d", absolute: "30d", tokenLifetime: "15m")
+        + [
+            .init(
+                "refresh-grace", .sessions, form: "duration", default: "10s",
+                "For how long a refresh token that was used gives the same new pair again; later it ends the session."
+            ) { configuration, text throws(Expectation) in configuration.refreshGrace = try duration(text) }
+        ]
 
     private static let process: [Setting] = [
         .init(
@@ -144,13 +150,19 @@ extension Setting {
 
     private static func kind(
         _ kind: String, _ path: any WritableKeyPath<NodeConfiguration, KindSettings> & Sendable,
-        lifetime: String, tokenLifetime: String
+        lifetime: String, absolute: String, tokenLifetime: String
     ) -> [Setting] {
         [
             .init(
                 "\(kind)-lifetime", .sessions, form: "duration", default: lifetime,
                 "How long a session of kind \(kind) lasts after it was issued or renewed."
             ) { configuration, text throws(Expectation) in configuration[keyPath: path].lifetime = try duration(text) },
+            .init(
+                "\(kind)-absolute-lifetime", .sessions, form: "duration", default: absolute,
+                "How long a session of kind \(kind) lasts at most, however often it is renewed."
+            ) { configuration, text throws(Expectation) in
+                configuration[keyPath: path].absoluteLifetime = try duration(text)
+            },
             .init(
                 "\(kind)-token-lifetime", .sessions, form: "duration", default: tokenLifetime,
                 "How long one token of kind \(kind) lasts; never longer than the session."

@@ -13,6 +13,8 @@ extension NodeConfiguration {
         try validateKind("web", web)
         try validateKind("remember", remember)
         try validateKind("api", api)
+        try require(
+            refreshGrace >= .zero && refreshGrace <= .seconds(60), "refresh-grace", refreshGrace.settingText, "at most 60s")
         if let threads {
             try require((1...1024).contains(threads), "threads", "\(threads)", "a whole number from 1 to 1024")
         }
@@ -88,7 +90,8 @@ extension NodeConfiguration {
 
     private func validateKind(_ kind: String, _ settings: KindSettings) throws(SettingError) {
         for (name, duration) in [
-            ("\(kind)-lifetime", settings.lifetime), ("\(kind)-token-lifetime", settings.tokenLifetime),
+            ("\(kind)-lifetime", settings.lifetime), ("\(kind)-absolute-lifetime", settings.absoluteLifetime),
+            ("\(kind)-token-lifetime", settings.tokenLifetime),
         ] {
             try require(
                 duration >= .seconds(1) && duration.isWholeSeconds && duration <= .seconds(3650 * 86_400), name,
@@ -97,6 +100,9 @@ extension NodeConfiguration {
         try require(
             settings.tokenLifetime <= settings.lifetime, "\(kind)-token-lifetime", settings.tokenLifetime.settingText,
             "at most the session's lifetime (\(kind)-lifetime, \(settings.lifetime.settingText))")
+        try require(
+            settings.lifetime <= settings.absoluteLifetime, "\(kind)-lifetime", settings.lifetime.settingText,
+            "at most the absolute lifetime (\(kind)-absolute-lifetime, \(settings.absoluteLifetime.settingText))")
         try require(
             settings.renewAfter > 0 && settings.renewAfter <= 1, "\(kind)-renew-after", "\(settings.renewAfter)",
             "a fraction above 0 and at most 1")

@@ -55,8 +55,11 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case tokenSignatureInvalid = "token_signature_invalid"
     case tokenExpired = "token_expired"
     case sessionRevoked = "session_revoked"
+    case sessionExpired = "session_expired"
     case sessionNotFound = "session_not_found"
+    case refreshTokenReused = "refresh_token_reused"
     case apiKeyInvalid = "api_key_invalid"
+    case crossSiteTokenFailed = "csrf_failed"
     case forbidden
     case notFound = "not_found"
     case methodNotAllowed = "method_not_allowed"
@@ -75,7 +78,9 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .tokenSignatureInvalid: self = .tokenSignatureInvalid
         case .tokenExpired: self = .tokenExpired
         case .sessionRevoked: self = .sessionRevoked
+        case .sessionExpired: self = .sessionExpired
         case .sessionNotFound: self = .sessionNotFound
+        case .refreshTokenReused: self = .refreshTokenReused
         }
     }
 
@@ -99,8 +104,13 @@ enum ProblemCode: String, CaseIterable, Sendable {
             (401, "Invalid signature", "The token is not signed with a key that is known here.")
         case .tokenExpired: (401, "Token expired", "The token is past its end; a new one is needed.")
         case .sessionRevoked: (401, "Session revoked", "The session was ended; a new login is needed.")
+        case .sessionExpired: (401, "Session expired", "The session is over its age; a new login is needed.")
+        case .refreshTokenReused:
+            (401, "Refresh token reused", "This refresh token was used before, so its session was ended.")
         case .sessionNotFound: (401, "No such session", "The session is not there any more; a new login is needed.")
         case .apiKeyInvalid: (401, "Invalid API key", "Send a valid API key as a bearer token.")
+        case .crossSiteTokenFailed:
+            (403, "Cross-site token failed", "Send the csrfToken of this session as X-CSRF-Token.")
         case .forbidden: (403, "Forbidden", "The API key lacks the role that this call needs.")
         case .notFound: (404, "Not found", "There is nothing here.")
         case .methodNotAllowed: (405, "Method not allowed", "The Allow field says which methods this path takes.")

@@ -119,6 +119,7 @@ struct Responder: Sendable {
             guard body.isEmpty else { throw .malformed("this call takes no body") }
             return []
         }
+        if case .optional = route.body, body.isEmpty { return [] }
         guard !body.isEmpty else { throw .malformed("this call takes a JSON object as its body") }
         guard MediaType.isJSON(request.headers[.contentType]) else { throw Problem(.unsupportedMediaType) }
         return body

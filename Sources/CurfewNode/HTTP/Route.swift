@@ -3,7 +3,7 @@
 
 /// Every call there is. The responder's `switch` over it is the proof that each is answered.
 enum Call: String, CaseIterable, Sendable {
-    case validate, healthLive, healthReady, description
+    case validate, refresh, crossSiteToken, healthLive, healthReady, description
     case issue, validateToken, validateBatch, revoke
     case readSession, endSession, listSessions, endSessions, setPermissions, cluster
 }
@@ -29,6 +29,8 @@ struct Route: Sendable {
         case absent
         /// A JSON object of this schema.
         case json(schema: String)
+        /// The same, or none.
+        case optional(schema: String)
     }
 
     struct Parameter: Sendable {
@@ -59,7 +61,7 @@ extension Route {
     var isLight: Bool {
         switch call {
         case .healthLive, .healthReady, .description, .cluster: true
-        case .validate, .validateToken, .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions,
+        case .validate, .refresh, .crossSiteToken, .validateToken, .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions,
             .endSessions, .setPermissions:
             false
         }

@@ -55,7 +55,23 @@ extension RouteTable {
                 call: .validate, method: method, path: "/v1/validate", access: .session,
                 summary: "Who the caller is: the token is a bearer token, else the session cookie.",
                 headers: validateHeaders, answers: [(200, "Active")], problems: validateProblems)
-        } + [describing(access: .open)]
+        } + [
+            Route(
+                call: .refresh, method: .post, path: "/v1/refresh", access: .session,
+                summary: "A new token for a session that goes on: by its refresh token (kind api), else by its token.",
+                body: .optional(schema: "RefreshRequest"), headers: [crossSiteHeader],
+                answers: [(200, "IssuedSession")],
+                problems: [
+                    .valueOutOfRange, .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired,
+                    .sessionRevoked, .sessionExpired, .sessionNotFound, .refreshTokenReused, .crossSiteTokenFailed,
+                    .revocationStateStale, .redisUnavailable, .overloaded,
+                ]),
+            Route(
+                call: .crossSiteToken, method: .get, path: "/v1/csrf", access: .session,
+                summary: "What calls that change something by the cookie must send back as X-CSRF-Token.", body: .absent,
+                answers: [(200, "CrossSiteToken")], problems: validateProblems),
+            describing(access: .open),
+        ]
 
     fileprivate static let adminCalls =
         [
@@ -118,6 +134,9 @@ extension RouteTable {
             call: .description, method: .get, path: "/openapi.json", access: access,
             summary: "This description.", answers: [(200, "Description")])
     }
+
+    private static let crossSiteHeader = Route.Parameter(
+        name: "X-CSRF-Token", summary: "The csrfToken; needed where the session cookie is the credential.")
 
     private static let validateHeaders: [Route.Parameter] = [
         .init(name: "Curfew-At-Least", summary: "Fences, separated by commas: answer only from a state that has them."),

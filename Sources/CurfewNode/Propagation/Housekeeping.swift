@@ -8,6 +8,8 @@ import Logging
 extension FeedDriver {
     static let sweepInterval = Duration.seconds(1)
     static let sweepBatchEntries = 500
+    /// Sessions that one batch looks at.
+    static let sweepBatchSessions = 1_000
     /// Every partition is swept once in so many seconds, or oftener.
     static let sweepRoundSeconds = 16
     static let expirySlotsPerSweep = 10_000
@@ -47,14 +49,66 @@ extension FeedDriver {
             return slot.feed.membership.idle(for: idleNodeRemoval, at: now)
         }
         guard let idle else { return }
-        let call = calls.sweep(
-            partition, wall: wall, batch: Self.sweepBatchEntries,
-            idle: idle.sorted { $0.key.text < $1.key.text }.map { ($0.key, $0.value.text) },
-            known(partition))
-        do {
-            _ = try await link(of: partition, for: "sweep").link.run(call)
+        do throws(RedisError) {
+            let link = try link(of: partition, for: "sweep").link
+            let entries = try await overdue(partition, wall: wall, on: link)
+            let call = calls.sweep(
+                partition, entries, wall: wall, batch: Self.sweepBatchEntries,
+                idle: idle.sorted { $0.key.text < $1.key.text }.map { ($0.key, $0.value.text) }, known(partition))
+            _ = try await link.run(call)
         } catch {
             logger.debug("sweep failed", metadata: ["error": "\(error)"])
         }
+    }
+
+    /// Entries whose time is over by this node's clock (the script looks at Redis', too), with the sessions that must not outlive
+    /// them: at most so many of either.
+    private func overdue(
+        _ partition: Partition, wall: WallTime, on link: any RedisLink
+    ) async throws(RedisError) -> [SweptEntry] {
+        let members = try await link.send(
+            RedisCommand(
+                "ZRANGEBYSCORE",
+                [
+                    RedisArgument(calls.keys.revoked(partition)), "-inf", RedisArgument("(\(wall.seconds)"), "LIMIT", "0",
+                    RedisArgument(Self.sweepBatchEntries),
+                ]), timeout: nil
+        ).array(for: "ZRANGEBYSCORE")
+        var entries: [SweptEntry] = []
+        var room = Self.sweepBatchSessions
+        for member in members where room > 0 {
+            let member = try member.text(for: "ZRANGEBYSCORE")
+            let subject = String(decoding: member.utf8.dropFirst(2), as: UTF8.self)
+            var sessions: [SessionID] = []
+            switch member.utf8.first {
+            case UInt8(ascii: "s"): sessions = SessionID(subject).map { [$0] } ?? []
+            case UInt8(ascii: "u"), UInt8(ascii: "p"):
+                if let user = UserID(subject) { sessions = try await indexed(user, in: partition, on: link) }
+            default: break
+            }
+            // One of more sessions than there is room for comes in pieces, and goes with its last.
+            while sessions.count > Self.sweepBatchSessions {
+                let piece = SweptEntry(member: member, sessions: Array(sessions.prefix(Self.sweepBatchSessions)), isAll: false)
+                sessions.removeFirst(Self.sweepBatchSessions)
+                _ = try await link.run(
+                    calls.sweep(partition, [piece], wall: wall, batch: 1, idle: [], known(partition)))
+            }
+            guard sessions.count <= room else { break }
+            room -= sessions.count
+            entries.append(SweptEntry(member: member, sessions: sessions, isAll: true))
+        }
+        return entries
+    }
+
+    private func indexed(
+        _ user: UserID, in partition: Partition, on link: any RedisLink
+    ) async throws(RedisError) -> [SessionID] {
+        let index = RedisArgument(calls.keys.index(user, in: partition))
+        let members = try await link.send(RedisCommand("ZRANGE", [index, "0", "-1"]), timeout: nil).array(for: "ZRANGE")
+        var sessions: [SessionID] = []
+        for member in members {
+            if let member = IndexMember(try member.text(for: "ZRANGE")) { sessions.append(member.session) }
+        }
+        return sessions
     }
 }

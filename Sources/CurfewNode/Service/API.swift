@@ -48,6 +48,16 @@ package struct IssuedSession: Sendable {
     package var expiresAt: WallTime
     /// The session's end, unless renewed.
     package var sessionExpiresAt: WallTime
+    /// Of kind `api`.
+    package var refreshToken: String?
+}
+
+/// What a session is renewed by.
+package enum RefreshCredential: Sendable {
+    /// Of kind `api`.
+    case refreshToken(String)
+    /// The session's own token, of the other kinds.
+    case token([UInt8])
 }
 
 /// How an answer to validate may be given.
@@ -92,7 +102,10 @@ package enum RefusalReason: String, Sendable {
     case tokenSignatureInvalid = "token_signature_invalid"
     case tokenExpired = "token_expired"
     case sessionRevoked = "session_revoked"
+    /// Idle or over age.
+    case sessionExpired = "session_expired"
     case sessionNotFound = "session_not_found"
+    case refreshTokenReused = "refresh_token_reused"
 }
 
 /// What a revoke ends: exactly one target.

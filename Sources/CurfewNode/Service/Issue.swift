@@ -17,8 +17,8 @@ extension SessionService {
         let reply = try await send(to: partition) { followed throws(RedisError) in
             let call = driver.calls.issue(
                 session, user: request.user, device: request.device,
-                lifetimeSeconds: settings.lifetime.components.seconds, record: SessionRecord.fields(of: request),
-                driver.known(partition))
+                lifetime: settings.sessionLifetime, hasRefreshToken: request.kind == .api,
+                record: SessionRecord.fields(of: request), driver.known(partition))
             return try IssueReply(try await followed.link.run(call))
         }
         table.withPartition(partition) { $0.feed.see(reply.stamp) }
@@ -31,7 +31,9 @@ extension SessionService {
         return IssuedSession(
             session: session, user: request.user, device: request.device, kind: request.kind, token: try sign(claims),
             issuedAt: claims.issuedAt, expiresAt: claims.expiresAt,
-            sessionExpiresAt: WallTime(seconds: claims.issuedAt.seconds + settings.lifetime.components.seconds))
+            sessionExpiresAt: WallTime(seconds: claims.issuedAt.seconds + settings.lifetime.components.seconds),
+            refreshToken: request.kind == .api
+                ? keyRing.encode(RefreshToken(session: session, generation: 1)) : nil)
     }
 
     /// Throws `outOfRange` where this request's token, with the longest numbers it can have, would be too large.
@@ -40,7 +42,12 @@ extension SessionService {
         let draft = claims(
             request, SessionID(partition: partition, high: 0, low: 0), issuedAt: clock.wall(),
             stamp: Stamp(UInt64(Int64.max)), version: UInt64(Int64.max))
-        _ = try sign(draft)
+        let bytes = try sign(draft).utf8.count
+        guard request.kind == .api || bytes <= Cookies.maximumTokenBytes else {
+            throw .outOfRange(
+                detail: "the token would have \(bytes) bytes, more than the \(Cookies.maximumTokenBytes) that fit into a "
+                    + "cookie: fewer or shorter permissions")
+        }
     }
 
     private func claims(
@@ -55,7 +62,7 @@ extension SessionService {
             permissions: request.permissions, permissionsVersion: version)
     }
 
-    private func sign(_ claims: Claims) throws(ServiceError) -> String {
+    func sign(_ claims: Claims) throws(ServiceError) -> String {
         do {
             return String(decoding: try keyRing.encode(claims), as: UTF8.self)
         } catch {

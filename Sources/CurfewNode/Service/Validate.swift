@@ -26,6 +26,11 @@ extension SessionService {
         }
     }
 
+    /// Why this token is no good, as far as memory says.
+    func refusal(of token: [UInt8]) -> RefusalReason? {
+        if case .refused(let reason) = memory(token) { RefusalReason(reason) } else { nil }
+    }
+
     /// What memory says now, without the views into scratch memory.
     private enum MemoryVerdict {
         case active(PermissionsChange?, age: Duration)
@@ -79,7 +84,9 @@ extension SessionService {
             return try servedStale(
                 token, claims, orElse: .stale(detail: "Redis took longer than the staleness bound to answer"))
         }
-        var change = read.reply.permissionsChange.flatMap { $0.stamp > claims.stamp ? $0 : nil }
+        var change = read.reply.permissionsChange.flatMap {
+            $0.stamp > max(claims.stamp, Stamp(claims.permissionsVersion)) ? $0 : nil
+        }
         switch memory {
         case .active(let known?, _), .stale(let known?, _):
             if known.stamp > (change?.stamp ?? .zero) { change = known }

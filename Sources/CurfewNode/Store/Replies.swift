@@ -152,6 +152,52 @@ struct IssueReply {
     }
 }
 
+/// `renew.lua`.
+enum RenewReply {
+    case renewed(RenewedSession)
+    /// An old refresh token: the session is ended, by these events.
+    case reused([Event])
+    case refused(RefusalReason)
+
+    init(_ value: RedisValue) throws(RedisError) {
+        var reader = try ReplyReader(value, operation: "renew")
+        let outcome = try reader.text()
+        _ = try reader.text()
+        switch outcome {
+        case "renewed": self = .renewed(try RenewedSession(&reader))
+        case "reused": self = .reused(try reader.texts().compactMap { Event($0) })
+        case "revoked": self = .refused(.sessionRevoked)
+        case "expired": self = .refused(.sessionExpired)
+        case "missing": self = .refused(.sessionNotFound)
+        default: throw .unexpectedReply(operation: "renew", expected: "an outcome")
+        }
+    }
+}
+
+/// A session as its renewal left it.
+struct RenewedSession {
+    /// When this refresh token, or the token, was used first.
+    let renewedAt: WallTime
+    /// The session's end.
+    let expiresAt: WallTime
+    /// Of the refresh token that is good now; 0 where the session has none.
+    let generation: UInt64
+    let permissions: Permissions
+    let permissionsVersion: UInt64
+
+    fileprivate init(_ reader: inout ReplyReader) throws(RedisError) {
+        renewedAt = WallTime(seconds: Int64(try reader.number()))
+        expiresAt = WallTime(seconds: Int64(try reader.number()))
+        generation = try reader.number()
+        let names = (try reader.text()).split(separator: ",").map(String.init)
+        guard let permissions = Permissions(names) else {
+            throw .unexpectedReply(operation: "renew", expected: "permissions")
+        }
+        self.permissions = permissions
+        permissionsVersion = try reader.number()
+    }
+}
+
 /// `read.lua`.
 struct ReadReply {
     let incarnation: String

@@ -68,16 +68,31 @@ package struct ScriptCalls: Sendable {
     }
 
     package func issue(
-        _ session: SessionID, user: UserID, device: DeviceID?, lifetimeSeconds: Int64, record: [String], _ known: Known
+        _ session: SessionID, user: UserID, device: DeviceID?, lifetime: SessionLifetime, hasRefreshToken: Bool,
+        record: [String], _ known: Known
     ) -> RedisScriptCall {
-        let partition = session.partition
-        return call(
-            Scripts.issue, partition, known,
-            keys: [keys.due(partition), keys.index(user, in: partition), keys.record(session)],
+        call(
+            Scripts.issue, session.partition, known, keys: keys.session(session, of: user),
             [
-                session.description, IndexMember(session: session, device: device).text, String(lifetimeSeconds),
-                user.text,
+                session.description, IndexMember(session: session, device: device).text, String(lifetime.seconds),
+                String(lifetime.absoluteSeconds), hasRefreshToken ? "1" : "0", user.text,
             ] + record)
+    }
+
+    /// `generation` is that of the refresh token; `nil` where the session has none.
+    package func renew(
+        _ session: SessionID, user: UserID, device: DeviceID?, tenant: TenantID?, lifetimeSeconds: Int64,
+        generation: UInt64?, graceMilliseconds: Int64, _ known: Known
+    ) -> RedisScriptCall {
+        var options = ChangeOptions()
+        options.reason = RefusalReason.refreshTokenReused.rawValue
+        return call(
+            Scripts.renew, session.partition, known, keys: keys.session(session, of: user),
+            head(options, known) + [
+                session.description, user.text, tenant?.text ?? "",
+                IndexMember(session: session, device: device).text, String(lifetimeSeconds),
+                String(generation ?? 0), String(graceMilliseconds),
+            ])
     }
 
     package func read(
@@ -123,11 +138,41 @@ package struct ScriptCalls: Sendable {
     }
 
     package func sweep(
-        _ partition: Partition, wall: WallTime, batch: Int, idle: [(NodeID, String)], _ known: Known
+        _ partition: Partition, _ entries: [SweptEntry], wall: WallTime, batch: Int, idle: [(NodeID, String)],
+        _ known: Known
     ) -> RedisScriptCall {
         call(
-            Scripts.sweep, partition, known, keys: [keys.due(partition)],
-            [String(wall.seconds), String(batch)] + idle.flatMap { [$0.0.text, $0.1] })
+            Scripts.sweep, partition, known,
+            keys: [keys.due(partition)] + entries.flatMap { $0.sessions.map { keys.record($0) } },
+            [String(wall.seconds), String(batch), String(entries.count)]
+                + entries.flatMap { [$0.member, String($0.sessions.count), $0.isAll ? "1" : "0"] }
+                + idle.flatMap { [$0.0.text, $0.1] })
+    }
+}
+
+/// How long a session lasts, and how long with every renewal, in seconds.
+package struct SessionLifetime: Sendable {
+    package var seconds: Int64
+    package var absoluteSeconds: Int64
+
+    package init(seconds: Int64, absoluteSeconds: Int64) {
+        self.seconds = seconds
+        self.absoluteSeconds = absoluteSeconds
+    }
+}
+
+/// An entry of the revocation list whose time is over, and sessions that it may speak of.
+package struct SweptEntry: Sendable, Equatable {
+    /// `s:…`, `u:…`, `p:…`, `t:…` or `e`
+    package let member: String
+    package let sessions: [SessionID]
+    /// These are all, or the last of them.
+    package let isAll: Bool
+
+    package init(member: String, sessions: [SessionID], isAll: Bool) {
+        self.member = member
+        self.sessions = sessions
+        self.isAll = isAll
     }
 }
 

@@ -1,7 +1,8 @@
-// The record `{p}:s:<sid>`: a small hash with one-letter fields. Absent fields are not written. Room is kept for what
-// comes with renewal: `h` (hash of the refresh token), `f` (its family), `n` (the successor of a rotated session).
+// The record `{p}:s:<sid>`: a small hash with one-letter fields. Absent fields are not written.
 //
-//   u user  d device  k kind  p permissions (comma-separated)  t tenant  s stamp  c created  a last active  x expires (UNIX s)
+//   u user  d device  k kind  p permissions (comma-separated)  v their version  t tenant  s stamp
+//   c created  a last active  x expires  X ends at the latest (UNIX s)
+//   n generation of the refresh token that is good  r when the one before was used first (UNIX ms)
 //   N device name  P platform  i address  l location  g user agent  m auth methods (comma-separated)  j attributes (JSON)
 
 import CurfewCore

@@ -27,6 +27,10 @@ package struct StoreKeys: Sendable {
     package func due(_ partition: Partition) -> String { key(partition, "due") }
     package func record(_ session: SessionID) -> String { key(session.partition, "s:\(session)") }
     package func index(_ user: UserID, in partition: Partition) -> String { key(partition, "u:\(user.text)") }
+    /// What a script on one session gets: KEYS[6…8].
+    package func session(_ session: SessionID, of user: UserID) -> [String] {
+        [due(session.partition), index(user, in: session.partition), record(session)]
+    }
     /// The index of nobody: a name for scripts whose user is not known; never written.
     package func emptyIndex(_ partition: Partition) -> String { key(partition, "u:") }
 

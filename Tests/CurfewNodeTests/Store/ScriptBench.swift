@@ -66,15 +66,30 @@ struct ScriptBench {
         try PollAnswer(try await redis.run((calls ?? self.calls).poll(Self.partition, known(nil), applied: applied)))
     }
 
-    func issue(_ low: UInt64, device: String? = nil, lifetime: Int64 = 1000) async throws -> (SessionID, IssueReply) {
+    func issue(
+        _ low: UInt64, device: String? = nil, lifetime: Int64 = 1000, absolute: Int64 = 10_000,
+        hasRefreshToken: Bool = false, known: ScriptCalls.Known? = nil
+    ) async throws -> (SessionID, IssueReply) {
         let session = SessionID(partition: Self.partition, high: 7, low: low)
         guard let user = UserID(Self.user) else { fatalError("a literal") }
         var request = IssueRequest(user: user)
         request.device = device.flatMap { DeviceID($0) }
         let call = calls.issue(
-            session, user: user, device: request.device, lifetimeSeconds: lifetime,
-            record: SessionRecord.fields(of: request), known(nil))
+            session, user: user, device: request.device,
+            lifetime: SessionLifetime(seconds: lifetime, absoluteSeconds: absolute), hasRefreshToken: hasRefreshToken,
+            record: SessionRecord.fields(of: request), known ?? self.known(nil))
         return (session, try IssueReply(try await redis.run(call)))
+    }
+
+    func renew(
+        _ session: SessionID, generation: UInt64? = nil, lifetime: Int64 = 1000, grace: Int64 = 10_000
+    ) async throws -> RenewReply {
+        guard let user = UserID(Self.user) else { fatalError("a literal") }
+        return try RenewReply(
+            try await redis.run(
+                calls.renew(
+                    session, user: user, device: nil, tenant: nil, lifetimeSeconds: lifetime, generation: generation,
+                    graceMilliseconds: grace, known(nil))))
     }
 
     func revoke(

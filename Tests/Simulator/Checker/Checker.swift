@@ -191,7 +191,8 @@ final class Checker {
         case .sessionRevoked:
             if node.knowsRevoked(session) { refused[node.name, default: []].insert(session.number) }
             let isExplained =
-                changes.contains { $0.mayEnd(session) } || session.isOfYoungTerm(deployment, bound, changes)
+                changes.contains { $0.mayEnd(session) } || session.mayBeReused
+                || session.isOfYoungTerm(deployment, bound, changes)
             if !isExplained { report("I6", "\(node.name) refuses s\(session.number), which nothing revoked") }
         case .tokenExpired:
             // Its clock may be wrong by the skew bound.
@@ -202,9 +203,29 @@ final class Checker {
                 report("I6", "\(node.name) says that s\(session.number) has expired")
             }
         case .sessionNotFound: break  // strict: the record went with Redis' data
-        case .tokenMissing, .tokenMalformed, .tokenSignatureInvalid:
+        case .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .sessionExpired, .refreshTokenReused:
             report("I6", "\(node.name) refuses s\(session.number) as \(reason.rawValue)")
         }
+    }
+
+    // MARK: refresh
+
+    /// I5: nothing is renewed that was ended before it was asked for. (In a term's first moments Redis may still lack what living nodes
+    /// are about to write again; what is renewed then keeps id and stamp, so it ends with that.)
+    func renewed(
+        _ session: TrackedSession, on node: SimulatedNode, began: Int64, _ issued: IssuedSession, _ claims: Claims
+    ) {
+        counts.renewed += 1
+        session.renewed(issued, claims)
+        let term = term(of: node, session.partition)
+        guard let term, began > deployment.terms[term].began + bound else { return }
+        for change in changes where change.ends(session) {
+            guard let answeredAt = change.answeredAt, began > answeredAt + bound,
+                binds(change, session, term: term, in: session.partition)
+            else { continue }
+            report("I5", "\(node.name) renews s\(session.number), which change #\(change.number) ended")
+        }
+        if session.claims.stamp != claims.stamp { report("I5", "s\(session.number) was renewed with another stamp") }
     }
 
     // MARK: the exception

@@ -5,6 +5,7 @@ import CurfewNode
 package struct Counts: Sendable {
     package var runs = 0
     package var issued = 0
+    package var renewed = 0
     package var active = 0
     package var refused = 0
     package var unavailable = 0

@@ -13,10 +13,15 @@ final class TrackedSession: @unchecked Sendable {
     let user: UserID
     let device: DeviceID?
     let tenant: TenantID?
-    let token: [UInt8]
-    let claims: Claims
+    /// The newest that a client holds, and all of them.
+    private(set) var token: [UInt8]
+    private(set) var tokens: Set<[UInt8]>
+    private(set) var claims: Claims
+    private(set) var refreshTokens: [String]
+    /// A refresh token may have been used twice with the grace between: a client's retry, or a thief.
+    var mayBeReused = false
     /// The session's own end.
-    let endsAt: WallTime
+    private(set) var endsAt: WallTime
     /// When it was asked for, and when the answer left the node.
     let askedAt: Int64
     let issuedAt: Int64
@@ -30,6 +35,8 @@ final class TrackedSession: @unchecked Sendable {
         device = issued.device
         tenant = claims.tenant
         token = Array(issued.token.utf8)
+        tokens = [token]
+        refreshTokens = issued.refreshToken.map { [$0] } ?? []
         self.claims = claims
         endsAt = issued.sessionExpiresAt
         self.askedAt = askedAt
@@ -38,6 +45,14 @@ final class TrackedSession: @unchecked Sendable {
     }
 
     var partition: Partition { id.partition }
+
+    func renewed(_ issued: IssuedSession, _ claims: Claims) {
+        token = Array(issued.token.utf8)
+        tokens.insert(token)
+        if let refreshToken = issued.refreshToken { refreshTokens.append(refreshToken) }
+        endsAt = max(endsAt, issued.sessionExpiresAt)
+        self.claims = claims
+    }
 }
 
 /// A revoke or a change of permissions.
@@ -96,7 +111,7 @@ final class TrackedChange: @unchecked Sendable {
         if target.isCutoff, !reaches(session) { return false }
         switch target {
         case .session(let id): return id == session.id
-        case .token(let token): return Array(token.utf8) == session.token
+        case .token(let token): return session.tokens.contains(Array(token.utf8))
         case .user(let user): return user == session.user
         case .tenant(let tenant): return tenant == session.tenant
         case .everyone: return true
@@ -135,7 +150,7 @@ final class TrackedChange: @unchecked Sendable {
         if let answeredAt, session.askedAt > answeredAt, target.isCutoff { return false }
         switch target {
         case .session(let id): return id == session.id
-        case .token(let token): return Array(token.utf8) == session.token
+        case .token(let token): return session.tokens.contains(Array(token.utf8))
         case .user(let user), .device(let user, _): return user == session.user
         case .userExcept(let user, let id): return user == session.user && id != session.id
         case .tenant(let tenant): return tenant == session.tenant

@@ -72,9 +72,10 @@ final class SimulatedNode: @unchecked Sendable {
         configuration.redisTimeout = .milliseconds(scenario.redisTimeoutMilliseconds)
         configuration.logWindow = scenario.logWindow
         let life = Duration.seconds(scenario.tokenLifetimeSeconds)
-        configuration.web = KindSettings(lifetime: life * 2, tokenLifetime: life, renewAfter: 0.8)
+        configuration.web = KindSettings(lifetime: life * 2, absoluteLifetime: life * 4, tokenLifetime: life)
         configuration.remember = configuration.web
         configuration.api = configuration.web
+        configuration.refreshGrace = .seconds(1)
         return configuration
     }
 }

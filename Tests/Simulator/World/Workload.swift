@@ -58,6 +58,8 @@ final class Workload {
         let draw = Int.random(in: 0..<100, using: &chance)
         if world.checker.sessions.isEmpty || (draw < 30 && wantsSessions) {
             issue(on: node)
+        } else if draw < 38 {
+            refresh(pickSession(), on: node)
         } else if draw < 88 {
             for _ in 0..<Int.random(in: 1...4, using: &chance) {
                 if let node = world.anyNode(&chance) { validate(pickSession(), on: node, options()) }
@@ -103,6 +105,7 @@ final class Workload {
         if chance.chance(0.8) { request.device = chance.pick(devices) }
         if chance.chance(0.5) { request.tenant = chance.pick(tenants) }
         request.permissions = Permissions(["p0"]) ?? .none
+        request.kind = chance.pick([.web, .web, .remember, .api, .api])
         let (askedAt, world) = (world.agenda.now, world)
         world.trace.note("client", "login of \(request.user) on \(node.name)")
         node.run { [request] in
@@ -115,6 +118,33 @@ final class Workload {
                 world.trace.note(
                     node.name, "issued s\(session.number) of \(issued.user), stamp \(claims.stamp.microseconds)")
             } catch {
+                world.checker.noteFailedWrite()
+            }
+        }
+    }
+
+    /// By the newest refresh token, rarely by the first there was.
+    private func refresh(_ session: TrackedSession, on node: SimulatedNode) {
+        var credential = RefreshCredential.token(session.token)
+        if let newest = session.refreshTokens.last {
+            let isOld = chance.chance(0.05) && session.refreshTokens.count > 1
+            if isOld { session.mayBeReused = true }
+            credential = .refreshToken(isOld ? session.refreshTokens[0] : newest)
+        }
+        let world = world
+        node.run { [credential] in
+            let began = world.agenda.now
+            do {
+                let issued = try await node.parts.service.refresh(credential)
+                guard let claims = try? node.keyRing.decode(Array(issued.token.utf8)) else {
+                    return world.checker.report("I6", "\(node.name) renewed a token that it refuses")
+                }
+                world.trace.note(node.name, "renews s\(session.number)")
+                world.checker.renewed(session, on: node, began: began, issued, claims)
+            } catch {
+                world.trace.note(node.name, "does not renew s\(session.number): \(error)")
+                // Whether the token was used is unknown; the client will try it again.
+                session.mayBeReused = true
                 world.checker.noteFailedWrite()
             }
         }

@@ -12,6 +12,8 @@ struct Calls: Sendable {
         case .validate: try await validate(request)
         case .validateToken: try await validateToken(request)
         case .validateBatch: try await validateBatch(request)
+        case .refresh: try await refresh(request)
+        case .crossSiteToken: try await crossSiteToken(request)
         case .issue: try await issue(request)
         case .revoke: try await revoke(request)
         case .readSession: try await readSession(request)
@@ -32,7 +34,7 @@ struct Calls: Sendable {
         case .healthLive: live()
         case .healthReady: try ready()
         case .description: Answer(body: description)
-        case .validate, .validateToken, .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions,
+        case .validate, .refresh, .crossSiteToken, .validateToken, .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions,
             .endSessions, .setPermissions, .cluster:
             nil
         }

@@ -1,5 +1,4 @@
-// Issue: the request's fields and their bounds, and the answer. What later versions add (refresh and CSRF tokens,
-// cookies) has its place in the answer already, as null.
+// Issue: the request's fields and their bounds. (The answer is that of refresh, too.)
 
 import CurfewCore
 
@@ -7,18 +6,7 @@ extension Calls {
     func issue(_ request: CallRequest) async throws(Problem) -> Answer {
         let wanted = try IssueRequest(json: request.body)
         let issued = try await run { () async throws(ServiceError) in try await service.issue(wanted) }
-        return .json(status: 201) {
-            $0.member("sessionId", issued.session.description)
-            $0.member("userId", issued.user.text)
-            $0.member("deviceId", issued.device?.text)
-            $0.member("kind", issued.kind.rawValue)
-            $0.member("token", issued.token)
-            $0.member("refreshToken", String?.none)
-            $0.member("csrfToken", String?.none)
-            $0.member("issuedAt", issued.issuedAt.rfc3339)
-            $0.member("expiresAt", issued.expiresAt.rfc3339)
-            $0.member("sessionExpiresAt", issued.sessionExpiresAt.rfc3339)
-        }
+        return answer(issued, status: 201, isToCookie: false)
     }
 }
 

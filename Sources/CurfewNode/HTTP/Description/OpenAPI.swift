@@ -34,7 +34,10 @@ enum OpenAPI {
     static func problems(of route: Route) -> [ProblemCode] {
         var codes: [ProblemCode] = [.malformedRequest, .unknownField]
         if case .role = route.access { codes += [.valueOutOfRange, .apiKeyInvalid, .forbidden] }
-        if case .json = route.body { codes += [.bodyTooLarge, .unsupportedMediaType] }
+        switch route.body {
+        case .json, .optional: codes += [.bodyTooLarge, .unsupportedMediaType]
+        case .absent, .ignored: break
+        }
         codes.append(.headTooLarge)
         return codes + route.problems
     }
@@ -76,15 +79,21 @@ extension JSONWriter {
             member("x-curfew-role", role.rawValue)
         }
         parameters(of: route)
-        if case .json(let schema) = route.body {
-            name("requestBody")
-            object { writer in
-                writer.member("required", true)
-                writer.content("application/json", schema: schema)
-            }
+        switch route.body {
+        case .json(let schema): requestBody(schema, isRequired: true)
+        case .optional(let schema): requestBody(schema, isRequired: false)
+        case .absent, .ignored: break
         }
         name("responses")
         object { $0.responses(of: route) }
+    }
+
+    private mutating func requestBody(_ schema: String, isRequired: Bool) {
+        name("requestBody")
+        object { writer in
+            writer.member("required", isRequired)
+            writer.content("application/json", schema: schema)
+        }
     }
 
     private mutating func parameters(of route: Route) {

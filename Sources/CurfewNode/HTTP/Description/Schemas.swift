@@ -49,6 +49,7 @@ enum Schemas {
                     ("authMethods", list(of: text(upTo: 32), maximum: 16)), ("attributes", #"{"type":"object"}"#),
                 ], isOpen: false)
         ),
+        ("RefreshRequest", object([], [("refreshToken", text)], isOpen: false)),
         ("TokenRequest", object(["token"], [("token", text)], isOpen: false)),
         ("TokensRequest", object(["tokens"], [("tokens", list(of: text, maximum: 1000))], isOpen: false)),
         (
@@ -67,6 +68,7 @@ enum Schemas {
     ]
 
     private static let answers: [(name: String, json: String)] = [
+        ("CrossSiteToken", object(["csrfToken"], [("csrfToken", text)])),
         ("Health", object(["status"], [("status", text), ("detail", text)])),
         ("Description", #"{"type":"object"}"#),
         ("Active", object(activeFields.map(\.0), activeFields + [("stale", flag)])),

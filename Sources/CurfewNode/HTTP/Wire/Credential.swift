@@ -37,12 +37,18 @@ enum Credential {
         return true
     }
 
+    /// A token, and where it stood.
+    struct Found: Sendable {
+        let token: [UInt8]
+        let isCookie: Bool
+    }
+
     /// The token that counts, of the fields' values as the slow path has them; `nil` where there is none.
-    static func token(authorization: String?, cookies: [String], acceptsInsecureName: Bool) -> [UInt8]? {
+    static func find(authorization: String?, cookies: [String], acceptsInsecureName: Bool) -> Found? {
         if let authorization {
             let value = Array(authorization.utf8)
             if let token = value.withUnsafeBytes({ bytes in bearer(in: bytes).map { Array(bytes[$0]) } }) {
-                return token
+                return Found(token: token, isCookie: false)
             }
         }
         for cookie in cookies {
@@ -54,8 +60,13 @@ enum Credential {
                     return false
                 }
             }
-            if let found { return found }
+            if let found { return Found(token: found, isCookie: true) }
         }
         return nil
+    }
+
+    /// The same, wherever it stood.
+    static func token(authorization: String?, cookies: [String], acceptsInsecureName: Bool) -> [UInt8]? {
+        find(authorization: authorization, cookies: cookies, acceptsInsecureName: acceptsInsecureName)?.token
     }
 }

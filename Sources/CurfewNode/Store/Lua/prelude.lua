@@ -33,8 +33,9 @@ local function integer(number) return string.format('%.0f', number) end
 
 -- The head as a table, created with its first event where there is no log (first use, or Redis lost its data).
 local function open_head()
-  local seq, tag, inc, mark, ttl = unpack(redis.call('HMGET', head_key, 'seq', 'tag', 'inc', 'mark', 'ttl'))
-  local head = { seq = tonumber(seq), tag = tag, inc = inc, mark = tonumber(mark or '0'), ttl = tonumber(ttl or '0') }
+  local seq, tag, inc, mark, ttl, life = unpack(redis.call('HMGET', head_key, 'seq', 'tag', 'inc', 'mark', 'ttl', 'life'))
+  local head = { seq = tonumber(seq), tag = tag, inc = inc, mark = tonumber(mark or '0'), ttl = tonumber(ttl or '0'),
+    life = tonumber(life or '0') }
   if not seq then
     head.seq, head.tag, head.inc, head.is_new = 1, string.sub(redis.sha1hex(fresh_tag .. 'first'), 1, 16), ARGV[5], true
     redis.call('DEL', log_key)
@@ -125,6 +126,18 @@ local function join_value(member, keep_until, value)
   if tonumber(string.match(value, '^%d+')) <= known_stamp then return false end
   redis.call('HSET', values_key, member, value)
   return true
+end
+
+-- How long a session's record and its place in the index and in the sweeper's queue are kept. A while longer than the session: its
+-- token is good for the leeway and a clock's skew longer, and who comes late is told that it ran out. The index goes with its
+-- last member: it can't leak.
+local function keep_session(record_key, index_key, due_key, session, member, expires)
+  redis.call('EXPIREAT', record_key, integer(expires + TOMBSTONE_SLACK_SECONDS))
+  redis.call('ZREMRANGEBYSCORE', index_key, '-inf', '(' .. integer(now_seconds - TOMBSTONE_SLACK_SECONDS))
+  redis.call('ZADD', index_key, integer(expires), member)
+  local last = tonumber(redis.call('ZRANGE', index_key, -1, -1, 'WITHSCORES')[2])
+  redis.call('EXPIREAT', index_key, integer(last + TOMBSTONE_SLACK_SECONDS))
+  redis.call('ZADD', due_key, integer(expires), session)
 end
 
 -- Counts the node up in `nodes`. Its applied event is noted where it is on this chain, else what was noted stays.

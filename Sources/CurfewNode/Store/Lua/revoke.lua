@@ -18,6 +18,9 @@ local texts, ended, live, stamp = {}, {}, 0, nil
 local gone = {}
 local function forget(session, member) gone[#gone + 1] = { session, member } end
 
+-- Of a tenant or of everyone: no index names the sessions, so it is kept for as long as one of them may be renewed.
+local function outlast_sessions() keep_until = keep_until + math.max(0, head.life - head.ttl) end
+
 local function cutoff(member, kind, arguments)
   stamp = next_cutoff(head)
   join_value(member, keep_until, integer(stamp))
@@ -62,8 +65,10 @@ elseif mode == 'user' then
     forget(ended[i], member)
   end
 elseif mode == 'tenant' then
+  outlast_sessions()
   cutoff('t:' .. ARGV[15], 'tenant', { ARGV[15] })
 elseif mode == 'everyone' then
+  outlast_sessions()
   cutoff('e', 'everyone', {})
 else
   return redis.error_reply('CURFEW unknown mode of revoke: ' .. mode)

@@ -1,20 +1,52 @@
 -- Housekeeping of one partition, in a bounded batch: entries whose time is over, due sessions that are gone, and nodes that
--- stood still for a minute. ARGV[10] the caller's wall clock (s), ARGV[11] batch size, ARGV[12…] pairs of node id and the
--- value that was seen; one that has moved since stays.
+-- stood still for a minute.
+-- An entry is forgotten together with what it ended or changed, so that nothing comes back that a lost write left behind: a
+-- tombstone with the record, a user's cutoff with the records of older sessions, and older records take the permissions over.
+-- KEYS[6] due, KEYS[7…] records. ARGV[10] the caller's wall clock (s), ARGV[11] batch size, ARGV[12] number of entries, then for each
+-- its member, how many of the next records are its own, and '1' if they are all (or the last of them); then pairs of node id
+-- and the value that was seen: one that has moved since stays.
 -- Nothing is forgotten where the two clocks disagree: a tombstone dropped early would un-revoke.
 -- Answers: how many entries went.
 
-local batch = ARGV[11]
 if math.abs(now_seconds - tonumber(ARGV[10])) * 1000000 > SKEW_MICROSECONDS then return 0 end
-local now = integer(math.min(now_seconds, tonumber(ARGV[10])))
-local over = redis.call('ZRANGEBYSCORE', revoked_key, '-inf', '(' .. now, 'LIMIT', '0', batch)
-for _, member in ipairs(over) do
-  redis.call('ZREM', revoked_key, member)
-  redis.call('HDEL', values_key, member)
+local now_limit = math.min(now_seconds, tonumber(ARGV[10]))
+local gone = 0
+
+-- Nothing lives on that this entry speaks of.
+local function settle(kind, value, records)
+  local stamp = tonumber(string.match(value, '^%d+') or '0')
+  for _, record in ipairs(records) do
+    if kind == 's' then
+      redis.call('UNLINK', record)
+    else
+      local known, version = unpack(redis.call('HMGET', record, 's', 'v'))
+      if known and kind == 'u' and tonumber(known) < stamp then redis.call('UNLINK', record) end
+      if known and kind == 'p' and math.max(tonumber(known), tonumber(version or '0')) < stamp then
+        redis.call('HSET', record, 'p', (string.gsub(string.match(value, '^%d+\t?(.*)$'), '\t', ',')), 'v', integer(stamp))
+      end
+    end
+  end
 end
-local due = redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', '(' .. now, 'LIMIT', '0', batch)
+
+local argument, key = 13, 7
+for _ = 1, tonumber(ARGV[12]) do
+  local member, count, is_all = ARGV[argument], tonumber(ARGV[argument + 1]), ARGV[argument + 2] == '1'
+  local records = {}
+  for i = 1, count do records[i] = KEYS[key + i - 1] end
+  argument, key = argument + 3, key + count
+  local kept_until = tonumber(redis.call('ZSCORE', revoked_key, member) or math.huge)
+  if kept_until < now_limit then
+    settle(string.sub(member, 1, 1), redis.call('HGET', values_key, member) or '', records)
+    if is_all then
+      redis.call('ZREM', revoked_key, member)
+      redis.call('HDEL', values_key, member)
+      gone = gone + 1
+    end
+  end
+end
+local due = redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', '(' .. integer(now_limit), 'LIMIT', '0', ARGV[11])
 if #due > 0 then redis.call('ZREM', KEYS[6], unpack(due)) end
-for i = 12, #ARGV, 2 do
+for i = argument, #ARGV, 2 do
   if redis.call('HGET', nodes_key, ARGV[i]) == ARGV[i + 1] then redis.call('HDEL', nodes_key, ARGV[i]) end
 end
-return #over + #due
+return gone + #due

@@ -1,0 +1,23 @@
+// Keys for everything but tokens: derived from the signing secret with a label each (HKDF, RFC 5869, SHA-256, no salt), so that
+// one of them says nothing about another, nor about the secret.
+
+/// An HMAC key for one purpose.
+struct DerivedKey: Sendable {
+    private let mac: MACKey
+
+    init(secret: [UInt8], label: String) {
+        let extracted = MACKey(secret: [UInt8](repeating: 0, count: MACKey.byteCount)).code(for: secret)
+        // One block is all that is needed: 32 bytes.
+        mac = MACKey(secret: MACKey(secret: extracted).code(for: Array(label.utf8) + [1]))
+    }
+
+    /// The HMAC of a text, base64url.
+    func code(for text: String) -> String {
+        var digits: [UInt8] = []
+        Base64URL.encode(mac.code(for: Array(text.utf8)), to: &digits)
+        return String(decoding: digits, as: UTF8.self)
+    }
+
+    /// The text, a dot and its HMAC.
+    func sealed(_ text: String) -> String { "\(text).\(code(for: text))" }
+}

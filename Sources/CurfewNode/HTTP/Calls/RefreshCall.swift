@@ -1,0 +1,82 @@
+// Refresh, and the token that goes beside the cookie. A call that changes something by the cookie alone could be made by any page
+// that the browser shows; so it must bring what only the application's own pages can read.
+
+import CurfewCore
+import HTTPTypes
+
+extension Calls {
+    func refresh(_ request: CallRequest) async throws(Problem) -> Answer {
+        if !request.body.isEmpty {
+            var reader = try BodyReader(request.body)
+            let refreshToken = try reader.string("refreshToken")
+            try reader.finish()
+            if let refreshToken {
+                return answer(try await refresh(.refreshToken(refreshToken)), status: 200, isToCookie: false)
+            }
+        }
+        let credential = try credential(of: request)
+        try requireCrossSiteToken(request, credential)
+        let issued = try await refresh(.token(credential.token))
+        return answer(issued, status: 200, isToCookie: credential.isCookie)
+    }
+
+    func crossSiteToken(_ request: CallRequest) async throws(Problem) -> Answer {
+        let credential = try credential(of: request)
+        let result = try await run { () async throws(ServiceError) in
+            try await service.validate(token: credential.token, options: ValidateOptions())
+        }
+        guard case .active(let session) = result else {
+            if case .refused(let reason) = result { throw Problem(ProblemCode(reason)) }
+            throw Problem(.tokenMalformed)
+        }
+        let token = service.keyRing.crossSiteToken(of: session.session)
+        var answer = Answer.json { $0.member("csrfToken", token) }
+        answer.fields.append(("Set-Cookie", cookies.crossSite(token)))
+        return answer
+    }
+
+    private func refresh(_ credential: RefreshCredential) async throws(Problem) -> IssuedSession {
+        try await run { () async throws(ServiceError) in try await service.refresh(credential) }
+    }
+
+    private func credential(of request: CallRequest) throws(Problem) -> Credential.Found {
+        let found = Credential.find(
+            authorization: request.fields[.authorization], cookies: request.fields[values: .cookie],
+            acceptsInsecureName: acceptsInsecureCookies)
+        guard let found else {
+            var problem = Problem(.tokenMissing)
+            problem.lacksCredential = true
+            throw problem
+        }
+        return found
+    }
+
+    /// Of a call that changes something. A token that is no good is refused as such by the call itself.
+    private func requireCrossSiteToken(_ request: CallRequest, _ credential: Credential.Found) throws(Problem) {
+        guard credential.isCookie, let claims = try? service.keyRing.decode(credential.token) else { return }
+        guard let text = request.field("x-csrf-token"),
+            service.keyRing.isCrossSiteToken(text, of: claims.session)
+        else { throw Problem(.crossSiteTokenFailed) }
+    }
+
+    /// A session just issued or renewed. `isToCookie`: the token travels as a cookie only.
+    func answer(_ issued: IssuedSession, status: Int, isToCookie: Bool) -> Answer {
+        let hasCookie = issued.kind != .api
+        var answer = Answer.json(status: status) {
+            $0.member("sessionId", issued.session.description)
+            $0.member("userId", issued.user.text)
+            $0.member("deviceId", issued.device?.text)
+            $0.member("kind", issued.kind.rawValue)
+            $0.member("token", isToCookie ? nil : issued.token)
+            $0.member("refreshToken", issued.refreshToken)
+            $0.member("csrfToken", hasCookie ? service.keyRing.crossSiteToken(of: issued.session) : nil)
+            $0.member("issuedAt", issued.issuedAt.rfc3339)
+            $0.member("expiresAt", issued.expiresAt.rfc3339)
+            $0.member("sessionExpiresAt", issued.sessionExpiresAt.rfc3339)
+        }
+        if hasCookie, isToCookie || status == 201 { answer.fields.append(("Set-Cookie", cookies.session(issued))) }
+        return answer
+    }
+
+    private var cookies: Cookies { Cookies(isInsecure: acceptsInsecureCookies) }
+}

@@ -1,0 +1,109 @@
+// Refresh: one script prolongs the session, the new token is signed here. It keeps the session's own stamp, so every revocation
+// that ends the session ends the token too, whichever comes first, and whatever Redis has lost in between.
+
+import CurfewCore
+import CurfewRedis
+
+extension SessionService {
+    /// A new token for a session that goes on. Safe to repeat within the grace: the same refresh token gives the same new pair.
+    /// Throws `tokenRefused` where there is nothing to renew, and ends the session where its refresh token is an old one.
+    package func refresh(_ credential: RefreshCredential) async throws(ServiceError) -> IssuedSession {
+        let renewable = try await renewable(credential)
+        let (view, partition) = (renewable.view, renewable.view.session.partition)
+        guard !table.withPartition(partition, { $0.feed.isClockSkewed }) else { throw .stale(detail: ClockSkew.detail) }
+        let settings = configuration.settings(of: view.kind)
+        let wallBefore = clock.wall()
+        let reply = try await send(to: partition) { followed throws(RedisError) in
+            let call = driver.calls.renew(
+                view.session, user: view.user, device: view.device, tenant: view.tenant,
+                lifetimeSeconds: settings.sessionLifetime.seconds, generation: renewable.generation,
+                graceMilliseconds: configuration.refreshGrace.wholeMilliseconds, driver.known(partition))
+            let replies = try await followed.link.evaluateAll([call], then: [WriteProbe.command(keys, partition)])
+            guard replies.count == 2 else { throw .unexpectedReply(operation: "renew", expected: "two replies") }
+            try WriteProbe.verify(replies[1])
+            return try RenewReply(try replies[0].checked(for: "renew"))
+        }
+        switch reply {
+        case .refused(let reason): throw .tokenRefused(reason)
+        case .reused(let events):
+            for event in events { driver.hear(event, in: partition) }
+            throw .tokenRefused(.refreshTokenReused)
+        case .renewed(let renewed):
+            guard !isTooOld(renewed, wallBefore) else { throw .stale(detail: ClockSkew.detail) }
+            return try issued(view, renewed, hasRefreshToken: renewable.generation != nil)
+        }
+    }
+
+    /// What is to be renewed, before Redis has the last word.
+    private struct Renewable {
+        let view: SessionView
+        /// Of the refresh token.
+        let generation: UInt64?
+    }
+
+    private func renewable(_ credential: RefreshCredential) async throws(ServiceError) -> Renewable {
+        switch credential {
+        case .token(let token): return try await renewable(byToken: token)
+        case .refreshToken(let text):
+            let token: RefreshToken
+            do {
+                token = try keyRing.decodeRefreshToken(text)
+            } catch {
+                throw .tokenRefused(RefusalReason(error))
+            }
+            return Renewable(view: try await stored(token.session), generation: token.generation)
+        }
+    }
+
+    private func renewable(byToken token: [UInt8]) async throws(ServiceError) -> Renewable {
+        let claims: Claims
+        do {
+            claims = try keyRing.decode(token)
+        } catch {
+            throw .tokenRefused(RefusalReason(error))
+        }
+        if let reason = refusal(of: token) { throw .tokenRefused(reason) }
+        guard claims.kind != .api else {
+            throw .malformed(detail: "a session of kind api is refreshed by its refreshToken, not by its token")
+        }
+        return Renewable(view: try await stored(claims.session), generation: nil)
+    }
+
+    /// The record as it is. What this node knows to be over is refused without asking.
+    private func stored(_ session: SessionID) async throws(ServiceError) -> SessionView {
+        guard session.partition.index < count.value else { throw .tokenRefused(.tokenMalformed) }
+        guard !table.withPartition(session.partition, { $0.state.isRevoked(session) }) else {
+            throw .tokenRefused(.sessionRevoked)
+        }
+        let view = try await send(to: session.partition) { followed throws(RedisError) in
+            let record = RedisCommand("HGETALL", [RedisArgument(keys.record(session))])
+            return try SessionRecord.view(session, try await followed.link.send(record, timeout: nil))
+        }
+        guard let view else { throw .tokenRefused(.sessionNotFound) }
+        return view
+    }
+
+    /// A renewal that was done by a clock that is off since the last poll. (The moment of a grace's first use is older by the grace.)
+    private func isTooOld(_ renewed: RenewedSession, _ wallBefore: WallTime) -> Bool {
+        let grace = configuration.refreshGrace.wholeMilliseconds / 1000 + 1
+        return ClockSkew.isTooLarge(
+            redis: renewed.renewedAt, before: WallTime(seconds: wallBefore.seconds - grace), after: clock.wall())
+    }
+
+    private func issued(
+        _ view: SessionView, _ renewed: RenewedSession, hasRefreshToken: Bool
+    ) throws(ServiceError) -> IssuedSession {
+        let life = configuration.settings(of: view.kind).tokenLifetime.components.seconds
+        let expiresAt = min(renewed.renewedAt.seconds + life, renewed.expiresAt.seconds)
+        let claims = Claims(
+            issuer: keyRing.issuer, audience: keyRing.audience, user: view.user, session: view.session,
+            issuedAt: renewed.renewedAt, expiresAt: WallTime(seconds: expiresAt), kind: view.kind, stamp: view.stamp,
+            device: view.device, tenant: view.tenant, permissions: renewed.permissions,
+            permissionsVersion: renewed.permissionsVersion)
+        return IssuedSession(
+            session: view.session, user: view.user, device: view.device, kind: view.kind, token: try sign(claims),
+            issuedAt: claims.issuedAt, expiresAt: claims.expiresAt, sessionExpiresAt: renewed.expiresAt,
+            refreshToken: hasRefreshToken
+                ? keyRing.encode(RefreshToken(session: view.session, generation: renewed.generation)) : nil)
+    }
+}
