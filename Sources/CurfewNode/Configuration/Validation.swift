@@ -14,7 +14,8 @@ extension NodeConfiguration {
         try validateKind("remember", remember)
         try validateKind("api", api)
         try require(
-            refreshGrace >= .zero && refreshGrace <= .seconds(60), "refresh-grace", refreshGrace.settingText, "at most 60s")
+            refreshGrace >= .zero && refreshGrace <= .seconds(60), "refresh-grace", refreshGrace.settingText,
+            "at most 60s")
         if let threads {
             try require((1...1024).contains(threads), "threads", "\(threads)", "a whole number from 1 to 1024")
         }

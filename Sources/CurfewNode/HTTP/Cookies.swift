@@ -21,7 +21,8 @@ struct Cookies: Sendable {
     /// Readable by the application's scripts, which send it back as `X-CSRF-Token`.
     func crossSite(_ token: String) -> String { cookie("curfew-csrf", token, "", "", "Strict") }
 
-    private func cookie(_ name: String, _ value: String, _ age: String, _ access: String, _ sameSite: String) -> String {
+    private func cookie(_ name: String, _ value: String, _ age: String, _ access: String, _ sameSite: String) -> String
+    {
         let (prefix, secure) = isInsecure ? ("", "") : ("__Host-", "; Secure")
         return "\(prefix)\(name)=\(value)\(age); Path=/\(secure)\(access); SameSite=\(sameSite)"
     }

@@ -61,7 +61,8 @@ extension Route {
     var isLight: Bool {
         switch call {
         case .healthLive, .healthReady, .description, .cluster: true
-        case .validate, .refresh, .crossSiteToken, .validateToken, .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions,
+        case .validate, .refresh, .crossSiteToken, .validateToken, .validateBatch, .issue, .revoke, .readSession,
+            .endSession, .listSessions,
             .endSessions, .setPermissions:
             false
         }

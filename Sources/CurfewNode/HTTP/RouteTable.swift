@@ -68,7 +68,8 @@ extension RouteTable {
                 ]),
             Route(
                 call: .crossSiteToken, method: .get, path: "/v1/csrf", access: .session,
-                summary: "What calls that change something by the cookie must send back as X-CSRF-Token.", body: .absent,
+                summary: "What calls that change something by the cookie must send back as X-CSRF-Token.",
+                body: .absent,
                 answers: [(200, "CrossSiteToken")], problems: validateProblems),
             describing(access: .open),
         ]

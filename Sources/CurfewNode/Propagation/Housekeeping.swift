@@ -70,7 +70,8 @@ extension FeedDriver {
             RedisCommand(
                 "ZRANGEBYSCORE",
                 [
-                    RedisArgument(calls.keys.revoked(partition)), "-inf", RedisArgument("(\(wall.seconds)"), "LIMIT", "0",
+                    RedisArgument(calls.keys.revoked(partition)), "-inf", RedisArgument("(\(wall.seconds)"), "LIMIT",
+                    "0",
                     RedisArgument(Self.sweepBatchEntries),
                 ]), timeout: nil
         ).array(for: "ZRANGEBYSCORE")
@@ -88,7 +89,8 @@ extension FeedDriver {
             }
             // One of more sessions than there is room for comes in pieces, and goes with its last.
             while sessions.count > Self.sweepBatchSessions {
-                let piece = SweptEntry(member: member, sessions: Array(sessions.prefix(Self.sweepBatchSessions)), isAll: false)
+                let piece = SweptEntry(
+                    member: member, sessions: Array(sessions.prefix(Self.sweepBatchSessions)), isAll: false)
                 sessions.removeFirst(Self.sweepBatchSessions)
                 _ = try await link.run(
                     calls.sweep(partition, [piece], wall: wall, batch: 1, idle: [], known(partition)))

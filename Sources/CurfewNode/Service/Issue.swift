@@ -45,7 +45,8 @@ extension SessionService {
         let bytes = try sign(draft).utf8.count
         guard request.kind == .api || bytes <= Cookies.maximumTokenBytes else {
             throw .outOfRange(
-                detail: "the token would have \(bytes) bytes, more than the \(Cookies.maximumTokenBytes) that fit into a "
+                detail:
+                    "the token would have \(bytes) bytes, more than the \(Cookies.maximumTokenBytes) that fit into a "
                     + "cookie: fewer or shorter permissions")
         }
     }

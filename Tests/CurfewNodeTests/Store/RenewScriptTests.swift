@@ -34,7 +34,8 @@ import Testing
             #expect(first.expiresAt.seconds - issued.issuedAt.seconds <= 25)
             var generator = SeededGenerator(seed: 5)
             for _ in 0..<200 {
-                let end = try renewed(try await bench.renew(session, lifetime: .random(in: 1...1000, using: &generator)))
+                let end = try renewed(
+                    try await bench.renew(session, lifetime: .random(in: 1...1000, using: &generator)))
                 #expect(end.expiresAt.seconds <= issued.issuedAt.seconds + 150)
             }
             let last = try renewed(try await bench.renew(session, lifetime: 1000))

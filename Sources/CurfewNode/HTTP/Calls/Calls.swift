@@ -34,7 +34,8 @@ struct Calls: Sendable {
         case .healthLive: live()
         case .healthReady: try ready()
         case .description: Answer(body: description)
-        case .validate, .refresh, .crossSiteToken, .validateToken, .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions,
+        case .validate, .refresh, .crossSiteToken, .validateToken, .validateBatch, .issue, .revoke, .readSession,
+            .endSession, .listSessions,
             .endSessions, .setPermissions, .cluster:
             nil
         }
