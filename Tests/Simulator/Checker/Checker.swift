@@ -191,7 +191,10 @@ final class Checker {
         case .sessionRevoked:
             if node.knowsRevoked(session) { refused[node.name, default: []].insert(session.number) }
             let isExplained =
-                changes.contains { $0.mayEnd(session) } || session.mayBeReused
+                changes.contains { $0.mayEnd(session) }
+                || session.mayBeReused(
+                    at: agenda.now, grace: 900_000_000,
+                    clockSteppedAt: deployment.servers.map(\.clockSteppedAt).max() ?? .min)
                 || session.isOfYoungTerm(deployment, bound, changes)
             if !isExplained { report("I6", "\(node.name) refuses s\(session.number), which nothing revoked") }
         case .tokenExpired:

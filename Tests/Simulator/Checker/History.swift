@@ -18,8 +18,17 @@ final class TrackedSession: @unchecked Sendable {
     private(set) var tokens: Set<[UInt8]>
     private(set) var claims: Claims
     private(set) var refreshTokens: [String]
-    /// A refresh token may have been used twice with the grace between: a client's retry, or a thief.
-    var mayBeReused = false
+    /// An old refresh token was used again: a thief.
+    var isStolen = false
+    /// By refresh token: from when to when it may have been used, if more than once.
+    private var uses: [String: Uses] = [:]
+
+    private struct Uses {
+        let began: Int64
+        var count = 0
+        var underWay = 0
+        var ended: Int64 = 0
+    }
     /// The session's own end.
     private(set) var endsAt: WallTime
     /// When it was asked for, and when the answer left the node.
@@ -45,6 +54,26 @@ final class TrackedSession: @unchecked Sendable {
     }
 
     var partition: Partition { id.partition }
+
+    func uses(_ refreshToken: String, at now: Int64) {
+        uses[refreshToken, default: Uses(began: now)].count += 1
+        uses[refreshToken]?.underWay += 1
+    }
+
+    /// Not where its outcome is unknown: that one may still be under way.
+    func used(_ refreshToken: String, at now: Int64) {
+        uses[refreshToken]?.underWay -= 1
+        uses[refreshToken]?.ended = now
+    }
+
+    /// Whether a refresh token may have been used twice with the grace between, by a Redis clock that was stepped at this moment.
+    func mayBeReused(at now: Int64, grace: Int64, clockSteppedAt: Int64) -> Bool {
+        isStolen
+            || uses.values.contains { uses in
+                guard uses.count > 1 else { return false }
+                return uses.began < clockSteppedAt || (uses.underWay > 0 ? now : uses.ended) - uses.began >= grace
+            }
+    }
 
     func renewed(_ issued: IssuedSession, _ claims: Claims) {
         token = Array(issued.token.utf8)

@@ -128,8 +128,10 @@ final class Workload {
         var credential = RefreshCredential.token(session.token)
         if let newest = session.refreshTokens.last {
             let isOld = chance.chance(0.05) && session.refreshTokens.count > 1
-            if isOld { session.mayBeReused = true }
-            credential = .refreshToken(isOld ? session.refreshTokens[0] : newest)
+            if isOld { session.isStolen = true }
+            let used = isOld ? session.refreshTokens[0] : newest
+            session.uses(used, at: world.agenda.now)
+            credential = .refreshToken(used)
         }
         let world = world
         node.run { [credential] in
@@ -140,11 +142,10 @@ final class Workload {
                     return world.checker.report("I6", "\(node.name) renewed a token that it refuses")
                 }
                 world.trace.note(node.name, "renews s\(session.number)")
+                if case .refreshToken(let token) = credential { session.used(token, at: world.agenda.now) }
                 world.checker.renewed(session, on: node, began: began, issued, claims)
             } catch {
                 world.trace.note(node.name, "does not renew s\(session.number): \(error)")
-                // Whether the token was used is unknown; the client will try it again.
-                session.mayBeReused = true
                 world.checker.noteFailedWrite()
             }
         }
