@@ -11,6 +11,20 @@ package struct TestSession: Sendable, Hashable {
     package let id: String
     package let user: String
     package let token: String
+    package let refreshToken: String?
+    package let crossSiteToken: String?
+
+    /// What `issue` or `refresh` answered; `nil` where it holds no token.
+    package init?(_ answer: JSON) {
+        guard let id = answer["sessionId"].string, let user = answer["userId"].string,
+            let token = answer["token"].string
+        else { return nil }
+        self.id = id
+        self.user = user
+        self.token = token
+        refreshToken = answer["refreshToken"].string
+        crossSiteToken = answer["csrfToken"].string
+    }
 }
 
 /// A call was not answered as it had to be for the test to go on.
@@ -108,9 +122,20 @@ package struct APIClient: Sendable {
         body["kind"] = kind.map(JSON.string)
         if !permissions.isEmpty { body["permissions"] = .array(permissions.map(JSON.string)) }
         let answer = try await call("POST", "/v1/issue", body: .object(body))
-        guard answer.status == 201, let id = answer.json["sessionId"].string, let token = answer.json["token"].string
-        else { throw UnexpectedAnswer("issue", answer) }
-        return TestSession(id: id, user: user, token: token)
+        guard answer.status == 201, let session = TestSession(answer.json) else {
+            throw UnexpectedAnswer("issue", answer)
+        }
+        return session
+    }
+
+    /// `POST /v1/refresh` by a refresh token, whatever comes of it.
+    package func refresh(_ refreshToken: String) async throws -> HTTPAnswer {
+        try await call("POST", "/v1/refresh", on: .public, body: ["refreshToken": .string(refreshToken)])
+    }
+
+    /// `POST /v1/refresh` by the session's token, as its bearer.
+    package func refresh(bearing token: String) async throws -> HTTPAnswer {
+        try await call("POST", "/v1/refresh", on: .public, headers: [("Authorization", "Bearer \(token)")])
     }
 
     /// `GET /v1/validate` as the bearer of a token.

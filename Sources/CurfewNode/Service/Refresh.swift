@@ -62,11 +62,14 @@ extension SessionService {
         } catch {
             throw .tokenRefused(RefusalReason(error))
         }
-        if let reason = refusal(of: token) { throw .tokenRefused(reason) }
         guard claims.kind != .api else {
             throw .malformed(detail: "a session of kind api is refreshed by its refreshToken, not by its token")
         }
-        return Renewable(view: try await stored(claims.session), generation: nil)
+        // A token that has run out says nothing of its session: a browser that was closed for days comes back with one.
+        if let reason = refusal(of: token), reason != .tokenExpired { throw .tokenRefused(reason) }
+        let view = try await stored(claims.session)
+        guard view.user == claims.user else { throw .tokenRefused(.sessionNotFound) }
+        return Renewable(view: view, generation: nil)
     }
 
     /// The record as it is. What this node knows to be over is refused without asking.

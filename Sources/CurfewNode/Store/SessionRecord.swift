@@ -2,7 +2,7 @@
 //
 //   u user  d device  k kind  p permissions (comma-separated)  v their version  t tenant  s stamp
 //   c created  a last active  x expires  X ends at the latest (UNIX s)
-//   n generation of the refresh token that is good  r when the one before was used first (UNIX ms)
+//   n generation of the refresh token that is good  r when those before it were used first, within the grace (UNIX ms)
 //   N device name  P platform  i address  l location  g user agent  m auth methods (comma-separated)  j attributes (JSON)
 
 import CurfewCore

@@ -6,6 +6,9 @@
 -- Answers: outcome, incarnation, and of `renewed`: seconds (of the first use of this refresh token), the session's end (s), the
 -- generation that is good now, permissions, their version; of `reused`: the events of the session's end.
 
+-- A session that is renewed oftener than this within the grace keeps the last ones.
+local MAXIMUM_USES = 8
+
 local head = open_head()
 local session, generation = ARGV[14], tonumber(ARGV[19])
 local record_key, index_key, due_key = KEYS[8], KEYS[7], KEYS[6]
@@ -28,12 +31,19 @@ end
 if expires <= now_seconds then return answer('expired') end
 
 local now_milliseconds = math.floor(now_microseconds / 1000)
-local first_use = now_milliseconds
+local first_use, is_again = now_milliseconds, false
 if generation > 0 then
   current = tonumber(current)
-  if current == generation + 1 and now_milliseconds < tonumber(used or '0') + tonumber(ARGV[20]) then
+  -- When the generations before the current one were used first, from the last one back, as far as the grace reaches.
+  local uses = {}
+  for use in string.gmatch(used or '', '%d+') do
+    if now_milliseconds >= tonumber(use) + tonumber(ARGV[20]) or #uses == MAXIMUM_USES then break end
+    uses[#uses + 1] = use
+  end
+  local known_use = uses[current - generation]
+  if known_use then
     -- A lost answer, or another tab: the same pair again.
-    first_use = tonumber(used)
+    first_use, is_again, current = tonumber(known_use), true, generation + 1
   elseif current > generation then
     local texts = {}
     local keep_until = until_seconds(head)
@@ -45,8 +55,10 @@ if generation > 0 then
     return answer('reused', texts)
   else
     -- One that is ahead of the record was made by a Redis whose last writes are lost.
+    if generation > current then uses = {} end
     current = generation + 1
-    redis.call('HSET', record_key, 'n', integer(current), 'r', integer(now_milliseconds))
+    table.insert(uses, 1, integer(now_milliseconds))
+    redis.call('HSET', record_key, 'n', integer(current), 'r', table.concat(uses, ','))
   end
 end
 
@@ -57,8 +69,9 @@ if change_stamp > math.max(stamp, version) then
   permissions = string.gsub(string.match(change, '^%d+\t?(.*)$'), '\t', ',')
   redis.call('HSET', record_key, 'p', permissions, 'v', integer(version))
 end
-if first_use == now_milliseconds then
-  expires = math.min(now_seconds + tonumber(ARGV[18]), ends)
+if not is_again then
+  -- Never shorter: a clock that was set back for a moment would end the session once it comes right.
+  expires = math.max(expires, math.min(now_seconds + tonumber(ARGV[18]), ends))
   redis.call('HSET', record_key, 'x', integer(expires), 'a', integer(now_seconds))
   keep_session(record_key, index_key, due_key, session, ARGV[17], expires)
 end
