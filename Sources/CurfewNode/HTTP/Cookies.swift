@@ -21,6 +21,14 @@ struct Cookies: Sendable {
     /// Readable by the application's scripts, which send it back as `X-CSRF-Token`.
     func crossSite(_ token: String) -> String { cookie("curfew-csrf", token, "", "", "Strict") }
 
+    /// Takes both away.
+    var cleared: [String] {
+        [
+            cookie("curfew", "", "; Max-Age=0", "; HttpOnly", "Lax"),
+            cookie("curfew-csrf", "", "; Max-Age=0", "", "Strict"),
+        ]
+    }
+
     private func cookie(_ name: String, _ value: String, _ age: String, _ access: String, _ sameSite: String) -> String
     {
         let (prefix, secure) = isInsecure ? ("", "") : ("__Host-", "; Secure")

@@ -3,7 +3,7 @@
 
 /// Every call there is. The responder's `switch` over it is the proof that each is answered.
 enum Call: String, CaseIterable, Sendable {
-    case validate, refresh, crossSiteToken, healthLive, healthReady, description
+    case validate, refresh, crossSiteToken, logout, ownSessions, endOwnSession, healthLive, healthReady, description
     case issue, validateToken, validateBatch, revoke
     case readSession, endSession, listSessions, endSessions, setPermissions, cluster
 }
@@ -61,9 +61,8 @@ extension Route {
     var isLight: Bool {
         switch call {
         case .healthLive, .healthReady, .description, .cluster: true
-        case .validate, .refresh, .crossSiteToken, .validateToken, .validateBatch, .issue, .revoke, .readSession,
-            .endSession, .listSessions,
-            .endSessions, .setPermissions:
+        case .validate, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession, .validateToken,
+            .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions, .endSessions, .setPermissions:
             false
         }
     }

@@ -71,6 +71,21 @@ extension RouteTable {
                 summary: "What calls that change something by the cookie must send back as X-CSRF-Token.",
                 body: .absent,
                 answers: [(200, "CrossSiteToken")], problems: validateProblems),
+            Route(
+                call: .logout, method: .post, path: "/v1/logout", access: .session,
+                summary: "Ends the caller's session, its others, its device's or all of them, like revoke.",
+                body: .optional(schema: "LogoutRequest"), headers: [crossSiteHeader],
+                answers: [(200, "Change"), (202, "Change")], problems: validateProblems + [.crossSiteTokenFailed]),
+            Route(
+                call: .ownSessions, method: .get, path: "/v1/sessions", access: .session,
+                summary: "Where the caller is signed in, newest activity first.", query: pageParameters,
+                answers: [(200, "OwnSessionPage")], problems: validateProblems),
+            Route(
+                call: .endOwnSession, method: .delete, path: "/v1/sessions/{id}", access: .session,
+                summary: "Ends one of the caller's own sessions, like revoke.", body: .absent,
+                query: changeParameters, headers: [crossSiteHeader],
+                answers: [(200, "Change"), (202, "Change")],
+                problems: validateProblems + [.notFound, .crossSiteTokenFailed]),
             describing(access: .open),
         ]
 
@@ -109,12 +124,7 @@ extension RouteTable {
         Route(
             call: .listSessions, method: .get, path: "/v1/users/{userId}/sessions", access: .role(.read),
             summary: "A user's sessions, newest activity first.",
-            query: [
-                .init(
-                    name: "limit", summary: "At most so many.",
-                    schema: #"{"type":"integer","minimum":1,"maximum":200,"default":50}"#),
-                .init(name: "cursor", summary: "Where the page before this one ended."),
-            ], answers: [(200, "SessionPage")], problems: [.redisUnavailable, .overloaded]),
+            query: pageParameters, answers: [(200, "SessionPage")], problems: [.redisUnavailable, .overloaded]),
         Route(
             call: .endSessions, method: .delete, path: "/v1/users/{userId}/sessions", access: .role(.revoke),
             summary: "Ends a user's sessions, all or all but one, like revoke.", body: .absent,
@@ -135,6 +145,13 @@ extension RouteTable {
             call: .description, method: .get, path: "/openapi.json", access: access,
             summary: "This description.", answers: [(200, "Description")])
     }
+
+    private static let pageParameters: [Route.Parameter] = [
+        .init(
+            name: "limit", summary: "At most so many.",
+            schema: #"{"type":"integer","minimum":1,"maximum":200,"default":50}"#),
+        .init(name: "cursor", summary: "Where the page before this one ended."),
+    ]
 
     private static let crossSiteHeader = Route.Parameter(
         name: "X-CSRF-Token", summary: "The csrfToken; needed where the session cookie is the credential.")

@@ -14,6 +14,9 @@ struct Calls: Sendable {
         case .validateBatch: try await validateBatch(request)
         case .refresh: try await refresh(request)
         case .crossSiteToken: try await crossSiteToken(request)
+        case .logout: try await logout(request)
+        case .ownSessions: try await ownSessions(request)
+        case .endOwnSession: try await endOwnSession(request)
         case .issue: try await issue(request)
         case .revoke: try await revoke(request)
         case .readSession: try await readSession(request)
@@ -34,9 +37,9 @@ struct Calls: Sendable {
         case .healthLive: live()
         case .healthReady: try ready()
         case .description: Answer(body: description)
-        case .validate, .refresh, .crossSiteToken, .validateToken, .validateBatch, .issue, .revoke, .readSession,
-            .endSession, .listSessions,
-            .endSessions, .setPermissions, .cluster:
+        case .validate, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession, .validateToken,
+            .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions, .endSessions, .setPermissions,
+            .cluster:
             nil
         }
     }

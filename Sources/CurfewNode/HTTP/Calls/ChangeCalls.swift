@@ -110,8 +110,8 @@ extension BodyReader {
         return .everyone
     }
 
-    fileprivate mutating func changeOptions() throws(Problem) -> ChangeOptions {
-        var options = ChangeOptions()
+    mutating func changeOptions(_ defaults: ChangeOptions = ChangeOptions()) throws(Problem) -> ChangeOptions {
+        var options = defaults
         options.waitsForCluster = try word("wait", Wait.self) == .cluster
         options.waitsForReplica = try word("durability", Durability.self) == .replica
         options.timeoutMilliseconds = try integer("timeoutMs", in: ChangeOptions.timeoutRange)
@@ -124,8 +124,8 @@ extension ChangeOptions {
     fileprivate static let timeoutRange: ClosedRange<Int64> = 1...60_000
 
     /// The same options as query parameters.
-    init(query: [String: String]) throws(Problem) {
-        self.init()
+    init(query: [String: String], defaults: ChangeOptions = ChangeOptions()) throws(Problem) {
+        self = defaults
         func word<Word: RawRepresentable & CaseIterable>(_ name: String, _: Word.Type) throws(Problem) -> Word?
         where Word.RawValue == String {
             guard let text = query[name] else { return nil }

@@ -10,7 +10,11 @@ extension Calls {
     }
 
     func listSessions(_ request: CallRequest) async throws(Problem) -> Answer {
-        let user = try request.user()
+        try await inventory(of: try request.user(), request, current: nil)
+    }
+
+    /// One page; each session with `current` where there is one that asks.
+    func inventory(of user: UserID, _ request: CallRequest, current: SessionID?) async throws(Problem) -> Answer {
         var limit = 50
         if let text = request.query["limit"] {
             guard let number = Int(text), (1...200).contains(number) else {
@@ -25,7 +29,12 @@ extension Calls {
         return .json { writer in
             writer.name("sessions")
             writer.array { writer in
-                for session in page.sessions { writer.object { $0.members(of: session) } }
+                for session in page.sessions {
+                    writer.object {
+                        $0.members(of: session)
+                        if let current { $0.member("current", session.session == current) }
+                    }
+                }
             }
             writer.member("nextCursor", page.nextCursor)
         }

@@ -21,15 +21,8 @@ extension Calls {
     }
 
     func crossSiteToken(_ request: CallRequest) async throws(Problem) -> Answer {
-        let credential = try credential(of: request)
-        let result = try await run { () async throws(ServiceError) in
-            try await service.validate(token: credential.token, options: ValidateOptions())
-        }
-        guard case .active(let session) = result else {
-            if case .refused(let reason) = result { throw Problem(ProblemCode(reason)) }
-            throw Problem(.tokenMalformed)
-        }
-        let token = service.keyRing.crossSiteToken(of: session.session)
+        let caller = try await caller(of: request, isChange: false).session
+        let token = service.keyRing.crossSiteToken(of: caller.session)
         var answer = Answer.json { $0.member("csrfToken", token) }
         answer.fields.append(("Set-Cookie", cookies.crossSite(token)))
         return answer
@@ -39,7 +32,7 @@ extension Calls {
         try await run { () async throws(ServiceError) in try await service.refresh(credential) }
     }
 
-    private func credential(of request: CallRequest) throws(Problem) -> Credential.Found {
+    func credential(of request: CallRequest) throws(Problem) -> Credential.Found {
         let found = Credential.find(
             authorization: request.fields[.authorization], cookies: request.fields[values: .cookie],
             acceptsInsecureName: acceptsInsecureCookies)
@@ -52,7 +45,7 @@ extension Calls {
     }
 
     /// Of a call that changes something. A token that is no good is refused as such by the call itself.
-    private func requireCrossSiteToken(_ request: CallRequest, _ credential: Credential.Found) throws(Problem) {
+    func requireCrossSiteToken(_ request: CallRequest, _ credential: Credential.Found) throws(Problem) {
         guard credential.isCookie, let claims = try? service.keyRing.decode(credential.token) else { return }
         guard let text = request.field("x-csrf-token"),
             service.keyRing.isCrossSiteToken(text, of: claims.session)
@@ -78,5 +71,5 @@ extension Calls {
         return answer
     }
 
-    private var cookies: Cookies { Cookies(isInsecure: acceptsInsecureCookies) }
+    var cookies: Cookies { Cookies(isInsecure: acceptsInsecureCookies) }
 }

@@ -49,6 +49,13 @@ enum Schemas {
                     ("authMethods", list(of: text(upTo: 32), maximum: 16)), ("attributes", #"{"type":"object"}"#),
                 ], isOpen: false)
         ),
+        (
+            "LogoutRequest",
+            object(
+                [],
+                [("scope", #"{"type":"string","enum":["current","others","device","all"],"default":"current"}"#)]
+                    + changeOptions, isOpen: false)
+        ),
         ("RefreshRequest", object([], [("refreshToken", text)], isOpen: false)),
         ("TokenRequest", object(["token"], [("token", text)], isOpen: false)),
         ("TokensRequest", object(["tokens"], [("tokens", list(of: text, maximum: 1000))], isOpen: false)),
@@ -83,6 +90,13 @@ enum Schemas {
                 ["sessions", "nextCursor"],
                 [("sessions", list(of: reference("Session"))), ("nextCursor", optionalText)])
         ),
+        ("OwnSession", object(sessionFields.map(\.0) + ["current"], sessionFields + [("current", flag)])),
+        (
+            "OwnSessionPage",
+            object(
+                ["sessions", "nextCursor"],
+                [("sessions", list(of: reference("OwnSession"))), ("nextCursor", optionalText)])
+        ),
         ("Change", change),
         ("Cluster", cluster),
     ]
@@ -94,7 +108,8 @@ enum Schemas {
     ]
 
     private static let issuedFields: [(String, String)] = [
-        ("sessionId", text), ("userId", identifier), ("deviceId", optionalText), ("kind", kind), ("token", text),
+        ("sessionId", text), ("userId", identifier), ("deviceId", optionalText), ("kind", kind),
+        ("token", optionalText),
         ("refreshToken", optionalText), ("csrfToken", optionalText), ("issuedAt", time), ("expiresAt", time),
         ("sessionExpiresAt", time),
     ]

@@ -1,0 +1,58 @@
+// Logout: what a session may end of its own user's. Each scope is a target of revoke.
+
+import CurfewCore
+
+/// What a logout ends.
+package enum LogoutScope: String, CaseIterable, Sendable {
+    case current
+    /// All but this session.
+    case others
+    /// All of this session's device; where it has none, this session.
+    case device
+    case all
+}
+
+extension SessionService {
+    /// Ends the caller's own sessions. Safe to repeat, like revoke.
+    package func logout(
+        _ session: ActiveSession, _ scope: LogoutScope, options: ChangeOptions
+    ) async throws(ServiceError) -> ChangeAnswer {
+        switch scope {
+        case .current: return try await revoke(.session(session.session), options: options)
+        case .others: return try await revoke(.userExcept(session.user, session.session), options: options)
+        case .all: return try await revoke(.user(session.user), options: options)
+        case .device:
+            guard let device = session.device else { return try await logout(session, .current, options: options) }
+            // By its id, too: where Redis lost its data the index does not name it.
+            let own = try await revoke(.session(session.session), options: options)
+            return own.joined(with: try await revoke(.device(session.user, device), options: options))
+        }
+    }
+
+    /// Ends one session of the same user; `notFound` for every other id, whether or not there is such a session.
+    package func endSession(
+        _ id: SessionID, of caller: ActiveSession, options: ChangeOptions
+    ) async throws(ServiceError) -> ChangeAnswer {
+        if id != caller.session {
+            guard try await session(id).user == caller.user else {
+                throw .notFound(detail: "there is no such session")
+            }
+        }
+        return try await revoke(.session(id), options: options)
+    }
+}
+
+extension ChangeAnswer {
+    /// Of two changes, one after the other: the sum, and the least that is true of both.
+    fileprivate func joined(with other: ChangeAnswer) -> ChangeAnswer {
+        var joined = self
+        joined.revoked = revoked.flatMap { mine in other.revoked.map { mine + $0 } }
+        joined.fence += other.fence
+        joined.propagation = propagation.joined(with: other.propagation)
+        joined.nodes = max(nodes, other.nodes)
+        joined.acknowledged = min(acknowledged, other.acknowledged)
+        joined.elapsedMilliseconds += other.elapsedMilliseconds
+        joined.replicas = [replicas, other.replicas].compactMap(\.self).min()
+        return joined
+    }
+}
