@@ -43,14 +43,16 @@ extension SessionService {
     }
 
     /// Not over, and not ended by anything that this node knows.
-    private func isLive(_ view: SessionView) -> Bool {
-        guard view.expiresAt > clock.wall() else { return false }
+    private func isLive(_ view: SessionView) -> Bool { view.expiresAt > clock.wall() && !isKnownRevoked(view) }
+
+    /// Ended by something that this node knows, whatever Redis says.
+    func isKnownRevoked(_ view: SessionView) -> Bool {
         let user = Array(view.user.text.utf8)
         let tenant = view.tenant.map { Array($0.text.utf8) }
         return table.withPartition(view.session.partition) { slot in
             user.withUnsafeBytes { user in
-                guard let tenant else { return slot.state.isLive(view.session, user, nil, view.stamp) }
-                return tenant.withUnsafeBytes { slot.state.isLive(view.session, user, $0, view.stamp) }
+                guard let tenant else { return slot.state.isRevoked(view.session, user, nil, view.stamp) }
+                return tenant.withUnsafeBytes { slot.state.isRevoked(view.session, user, $0, view.stamp) }
             }
         }
     }
@@ -82,10 +84,10 @@ extension SessionService {
 }
 
 extension RevocationState {
-    fileprivate func isLive(
+    fileprivate func isRevoked(
         _ session: SessionID, _ user: UnsafeRawBufferPointer, _ tenant: UnsafeRawBufferPointer?, _ stamp: Stamp
     ) -> Bool {
-        standing(session: session, user: user, tenant: tenant, stamp: stamp) != .revoked
+        standing(session: session, user: user, tenant: tenant, stamp: stamp) == .revoked
     }
 }
 

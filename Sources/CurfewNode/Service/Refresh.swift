@@ -29,6 +29,8 @@ extension SessionService {
             for event in events { driver.hear(event, in: partition) }
             throw .tokenRefused(.refreshTokenReused)
         case .renewed(let renewed):
+            // A Redis that was demoted and promoted again on the same connection may have lost what this node knows.
+            guard !isKnownRevoked(view) else { throw .tokenRefused(.sessionRevoked) }
             guard !isTooOld(renewed, wallBefore) else { throw .stale(detail: ClockSkew.detail) }
             return try issued(view, renewed, hasRefreshToken: renewable.generation != nil)
         }
@@ -83,6 +85,7 @@ extension SessionService {
             return try SessionRecord.view(session, try await followed.link.send(record, timeout: nil))
         }
         guard let view else { throw .tokenRefused(.sessionNotFound) }
+        guard !isKnownRevoked(view) else { throw .tokenRefused(.sessionRevoked) }
         return view
     }
 
