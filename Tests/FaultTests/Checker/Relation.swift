@@ -41,7 +41,7 @@ extension History {
     }
 
     /// A session that began in a new term's first moments can be ended by an older cutoff that is written again and was ahead
-    /// of Redis' clock: a documented weakness (docs/verification.md, "Not known yet").
+    /// of Redis' clock: a documented weakness (docs/verification.md, "Not promised, and not known").
     private func mayBeOlderAgain(than target: Target, _ issued: Interval) -> Bool {
         target.isCutoff && hasLoss(during: issued)
     }

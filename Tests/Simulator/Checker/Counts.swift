@@ -32,6 +32,7 @@ package struct Counts: Sendable {
     package static func += (left: inout Counts, right: Counts) {
         left.runs += right.runs
         left.issued += right.issued
+        left.renewed += right.renewed
         left.active += right.active
         left.refused += right.refused
         left.unavailable += right.unavailable
@@ -50,7 +51,8 @@ package struct Counts: Sendable {
         \(runs) runs, \(faults) faults, \(terms) terms of Redis
         \(active + refused + unavailable) validations: \(active) active, \(refused) refused, \(unavailable) unavailable
         \(acknowledged + fenced + published + pending) changes: \(acknowledged) acknowledged, \(fenced) fenced, \
-        \(published) published, \(pending) pending; \(failedWrites) writes failed, \(issued) sessions issued
+        \(published) published, \(pending) pending; \(failedWrites) writes failed, \(issued) sessions issued, \
+        \(renewed) renewals
         \(checkedAtEnd) revocations looked for on ready nodes at the ends
         """
     }
