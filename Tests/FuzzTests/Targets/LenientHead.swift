@@ -21,7 +21,9 @@ struct LenientHead {
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
             let letters = line[..<colon].filter { $0 > 0x20 && $0 < 0x7f }
             let name = String(decoding: letters, as: UTF8.self).lowercased()
-            let value = line[(colon + 1)...].drop { $0 <= 0x20 }
+            // Blanks behind a value are none of it (RFC 9110 section 5.5); other controls are.
+            var value = line[(colon + 1)...].drop { $0 <= 0x20 }
+            while let last = value.last, last == 0x20 || last == 0x09 { value.removeLast() }
             if name == "content-length" { lengths.append(Array(value)) }
             if name == "transfer-encoding" { encodings.append(Array(value)) }
         }
