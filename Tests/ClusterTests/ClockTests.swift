@@ -153,25 +153,3 @@ extension ClusterTests {
         }
     }
 }
-
-/// A redis-server whose wall clock is another.
-private final class ShiftedRedis: Sendable {
-    let socket: String
-    private let directory: String
-    private let process: SpawnedProcess
-
-    init(_ clock: ShiftedClock) throws {
-        directory = try makePrivateDirectory()
-        socket = directory + "/redis.sock"
-        let environment = ProcessInfo.processInfo.environment.merging(clock.environment, uniquingKeysWith: { $1 })
-        process = try SpawnedProcess(
-            "/usr/bin/env",
-            [RedisServer.executable, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", directory],
-            environment: environment, logPath: directory + "/redis.log")
-    }
-
-    func stop() {
-        process.killAndWait()
-        try? FileManager.default.removeItem(atPath: directory)
-    }
-}

@@ -210,7 +210,9 @@ struct RandomCalls {
             let concerned = member.hasPrefix("s:") ? [session] : Array(own.shuffled(using: &random).prefix(3))
             return SweptEntry(member: member, sessions: concerned, isAll: !random.chance(4))
         }
-        return node.sweep(partition, entries, wall: wall, batch: random.element([1, 2, 500]), idle: idle, known)
+        let past = random.chance(4) ? nil : WallTime(seconds: wall.seconds + random.element([0, 0, 5, -100]))
+        return node.sweep(
+            partition, entries, wall: wall, past: past, batch: random.element([1, 2, 500]), idle: idle, known)
     }
 
     private mutating func stepBack() -> RandomCall {

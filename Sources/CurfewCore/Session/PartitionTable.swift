@@ -9,6 +9,8 @@ public struct PartitionSlot: Sendable {
     public var state: RevocationState
     /// How far the log is followed, and as of when that is known to be all.
     public var feed: PartitionFeed
+    /// By when what was to be kept may go.
+    public var forgetting = ForgettingClock()
 }
 
 /// The partitions of a cluster in one node's memory.

@@ -32,11 +32,15 @@ extension FeedDriver {
         }
     }
 
-    /// Forgets by the earlier of two clocks that agreed within Δ. A tombstone dropped early would un-revoke: a node that is not
-    /// fresh, whose clock is off, or that never asked Redis for its time forgets nothing.
+    /// Forgets by a clock that no step of the wall clocks hurries (ForgettingClock). A tombstone dropped early would un-revoke: a
+    /// node that is not fresh, whose clock is off, or that has not asked its Redis how far the others came forgets nothing.
     private func forget(_ slot: inout PartitionSlot, wall: WallTime, now: BootTime) {
         guard slot.feed.isFresh(at: now), let redisTime = slot.feed.redisTime else { return }
-        _ = slot.state.expire(now: min(wall, redisTime), budget: Self.expirySlotsPerSweep)
+        slot.forgetting.look(
+            wall: wall, redis: redisTime, at: now,
+            keptFor: slot.feed.longestTokenLifetime + ForgettingClock.slackSeconds)
+        guard let past = slot.forgetting.time else { return }
+        _ = slot.state.expire(now: past, budget: Self.expirySlotsPerSweep)
     }
 
     /// A member that stood still for this long is removed: never one that a fence may still have to wait for.
@@ -44,35 +48,45 @@ extension FeedDriver {
 
     private func sweep(_ partition: Partition, wall: WallTime) async {
         let now = clock.boot()
-        let idle = table.withPartition(partition) { slot -> [NodeID: MemberRecord]? in
+        let found = table.withPartition(partition) { slot -> (idle: [NodeID: MemberRecord], past: WallTime?)? in
             guard slot.feed.phase == .following else { return nil }
-            return slot.feed.membership.idle(for: idleNodeRemoval, at: now)
+            return (slot.feed.membership.idle(for: idleNodeRemoval, at: now), slot.forgetting.time)
         }
-        guard let idle else { return }
+        guard let (idle, past) = found else { return }
         do throws(RedisError) {
             let link = try link(of: partition, for: "sweep").link
-            let entries = try await overdue(partition, wall: wall, on: link)
+            let entries = try await overdue(partition, wall: wall, past: past, on: link)
             let call = calls.sweep(
-                partition, entries, wall: wall, batch: Self.sweepBatchEntries,
+                partition, entries, wall: wall, past: past, batch: Self.sweepBatchEntries,
                 idle: idle.sorted { $0.key.text < $1.key.text }.map { ($0.key, $0.value.text) }, known(partition))
-            _ = try await link.run(call)
+            let answer = try SweepReply(try await link.run(call))
+            if past == nil { resume(partition, from: answer) }
         } catch {
             logger.debug("sweep failed", metadata: ["error": "\(error)"])
         }
     }
 
-    /// Entries whose time is over by this node's clock (the script looks at Redis', too), with the sessions that must not outlive
+    /// A node that has just started forgets from where the others came to: its own clocks may have been wrong since before it began.
+    private func resume(_ partition: Partition, from answer: SweepReply) {
+        let (wall, now) = (clock.wall(), clock.boot())
+        table.withPartition(partition) { slot in
+            guard slot.feed.isFresh(at: now), let redisTime = slot.feed.redisTime else { return }
+            slot.forgetting.resume(from: answer.past, wall: wall, redis: redisTime, at: now)
+        }
+    }
+
+    /// Entries whose time is over by the forgetting clock (the script looks at Redis' time, too), with the sessions that must not outlive
     /// them: at most so many of either.
     private func overdue(
-        _ partition: Partition, wall: WallTime, on link: any RedisLink
+        _ partition: Partition, wall: WallTime, past: WallTime?, on link: any RedisLink
     ) async throws(RedisError) -> [SweptEntry] {
+        guard let past else { return [] }
         let members = try await link.send(
             RedisCommand(
                 "ZRANGEBYSCORE",
                 [
-                    RedisArgument(calls.keys.revoked(partition)), "-inf", RedisArgument("(\(wall.seconds)"), "LIMIT",
-                    "0",
-                    RedisArgument(Self.sweepBatchEntries),
+                    RedisArgument(calls.keys.revoked(partition)), "-inf", RedisArgument("(\(min(wall, past).seconds)"),
+                    "LIMIT", "0", RedisArgument(Self.sweepBatchEntries),
                 ]), timeout: nil
         ).array(for: "ZRANGEBYSCORE")
         var entries: [SweptEntry] = []
@@ -93,7 +107,7 @@ extension FeedDriver {
                     member: member, sessions: Array(sessions.prefix(Self.sweepBatchSessions)), isAll: false)
                 sessions.removeFirst(Self.sweepBatchSessions)
                 _ = try await link.run(
-                    calls.sweep(partition, [piece], wall: wall, batch: 1, idle: [], known(partition)))
+                    calls.sweep(partition, [piece], wall: wall, past: past, batch: 1, idle: [], known(partition)))
             }
             guard sessions.count <= room else { break }
             room -= sessions.count

@@ -62,6 +62,21 @@ struct ReplyReader {
     }
 }
 
+/// `sweep.lua`.
+struct SweepReply {
+    /// Entries and due sessions that went.
+    let gone: UInt64
+    /// How far the forgetting clocks of all nodes came; `nil` where none ever said.
+    let past: WallTime?
+
+    init(_ value: RedisValue) throws(RedisError) {
+        var reader = try ReplyReader(value, operation: "sweep")
+        gone = try reader.number()
+        let seconds = try reader.number()
+        past = seconds == 0 ? nil : WallTime(seconds: Int64(seconds))
+    }
+}
+
 /// `open.lua`.
 struct OpenReply {
     let head: LogPosition

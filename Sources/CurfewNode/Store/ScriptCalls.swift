@@ -137,14 +137,15 @@ package struct ScriptCalls: Sendable {
             })
     }
 
+    /// `past`: by when the node forgets; `nil` before it knows.
     package func sweep(
-        _ partition: Partition, _ entries: [SweptEntry], wall: WallTime, batch: Int, idle: [(NodeID, String)],
-        _ known: Known
+        _ partition: Partition, _ entries: [SweptEntry], wall: WallTime, past: WallTime?, batch: Int,
+        idle: [(NodeID, String)], _ known: Known
     ) -> RedisScriptCall {
         call(
             Scripts.sweep, partition, known,
             keys: [keys.due(partition)] + entries.flatMap { $0.sessions.map { keys.record($0) } },
-            [String(wall.seconds), String(batch), String(entries.count)]
+            [String(wall.seconds), String(past?.seconds ?? 0), String(batch), String(entries.count)]
                 + entries.flatMap { [$0.member, String($0.sessions.count), $0.isAll ? "1" : "0"] }
                 + idle.flatMap { [$0.0.text, $0.1] })
     }

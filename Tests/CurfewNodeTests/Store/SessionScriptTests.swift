@@ -113,7 +113,9 @@ struct SessionScriptTests {
         }
     }
 
-    @Test("are swept when their time is over, but not by a node whose clock is off, nor a node that moved")
+    @Test(
+        "are swept when their time is over, but not by a node whose clock is off or before it may forget, nor a node that moved"
+    )
     func sweep() async throws {
         try await Bench.run { bench in
             let known = bench.known(try await bench.open().incarnation)
@@ -121,17 +123,21 @@ struct SessionScriptTests {
             _ = try bench.command("HSET", "t:{3}:values", "u:old", "1", "u:new", "2")
             _ = try bench.command("HSET", "t:{3}:nodes", "n1", "a", "n2", "b")
             let now = Int64(try await bench.open().time.seconds)
-            func sweep(_ wall: Int64) async throws {
-                _ = try await bench.redis.run(
-                    bench.calls.sweep(
-                        Bench.partition,
-                        ["u:old", "u:new"].map { SweptEntry(member: $0, sessions: [], isAll: true) },
-                        wall: WallTime(seconds: wall), batch: 10,
-                        idle: [(NodeID(random: 5), "x")], known))
+            func sweep(_ wall: Int64, past: Int64?) async throws -> SweepReply {
+                try SweepReply(
+                    try await bench.redis.run(
+                        bench.calls.sweep(
+                            Bench.partition,
+                            ["u:old", "u:new"].map { SweptEntry(member: $0, sessions: [], isAll: true) },
+                            wall: WallTime(seconds: wall), past: past.map { WallTime(seconds: $0) }, batch: 10,
+                            idle: [(NodeID(random: 5), "x")], known)))
             }
-            try await sweep(now + 300)
+            #expect(try await sweep(now + 300, past: now).past == nil)
+            #expect(try await sweep(now, past: nil).past == nil)
+            #expect(try await sweep(now, past: 1000).past == WallTime(seconds: 1000))
             #expect(try bench.command("ZCARD", "t:{3}:revoked") == "2")
-            try await sweep(now)
+            #expect(try await sweep(now, past: now).gone == 1)
+            #expect(try await sweep(now, past: 2000).past == WallTime(seconds: now))
             #expect(try bench.command("ZCARD", "t:{3}:revoked") == "1")
             #expect(try bench.command("HGET", "t:{3}:values", "u:new") == "2")
             #expect(try bench.command("HEXISTS", "t:{3}:values", "u:old") == "0")
