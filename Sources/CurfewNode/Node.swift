@@ -149,8 +149,9 @@ extension NodeConfiguration {
 
     func scriptCalls(_ nodeID: NodeID, random: @escaping @Sendable () -> UInt64) -> ScriptCalls {
         ScriptCalls(
-            keys: StoreKeys(namespace: namespace), nodeID: nodeID, servesStale: onStale != .refuse,
-            logWindow: logWindow, longestTokenLifetime: longestTokenLifetimeSeconds, random: random)
+            keys: StoreKeys(namespace: namespace), nodeID: nodeID,
+            habit: ServingHabit(servesStale: onStale != .refuse, staleness: stalenessBound), logWindow: logWindow,
+            longestTokenLifetime: longestTokenLifetimeSeconds, random: random)
     }
 
     /// Rounded up, of all kinds.

@@ -110,6 +110,36 @@ extension ClusterTests {
             #expect(samples.active(beganAfter: returned).isEmpty, "\(samples.tally)")
         }
 
+        @Test("promise 3: a node with a longer staleness bound is waited out by its own")
+        func longerBound() async throws {
+            let cluster = try await SharedCluster.ready()
+            try await cluster.settle()
+            let sleeper = try cluster.makeNode("longer bound") { $0.stalenessBoundMilliseconds = 3_000 }
+            try sleeper.start()
+            try await sleeper.ready()
+            try await eventually("a fence counts all four") {
+                let user = ClusterHarness.newUser()
+                let propagation = try await revoke(["userId": .string(user)], on: cluster.nodes[0], .cluster)[
+                    "propagation"]
+                return propagation["state"] == "acknowledged" && propagation["nodes"] == 4
+            }
+            let warnings = try await cluster.nodes[0].api.call("GET", "/v1/cluster").everything
+            #expect(warnings.contains("staleness bounds from 1000 ms to 3000 ms"), "\(warnings)")
+            let doomed = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
+            #expect(try await sleeper.api.validate(doomed.token).status == 200)
+            sleeper.pause()
+            defer { sleeper.kill() }
+            let options = RevokeOptions(waits: true, timeoutMilliseconds: 10_000)
+            let answer = try await revoke(["sessionId": .string(doomed.id)], on: cluster.nodes[0], options)
+            let returned = BootClock.now
+            #expect(answer["propagation"]["state"] == "fenced")
+            let hammer = Hammer([sleeper], [doomed])
+            sleeper.resume()
+            try await hammer.sees(100)
+            let samples = await hammer.stop()
+            #expect(samples.active(beganAfter: returned, of: doomed.token).isEmpty, "\(samples.tally)")
+        }
+
         @Test("promise 3: a node whose counter has long stood still is not waited for")
         func longGone() async throws {
             let cluster = try await SharedCluster.ready()

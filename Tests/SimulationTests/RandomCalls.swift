@@ -40,7 +40,8 @@ struct RandomCalls {
         let window = [2, 30, 100_000][random.below(3)]
         nodes = (1...3).map { [keys] number in
             ScriptCalls(
-                keys: keys, nodeID: NodeID(random: UInt64(number)), servesStale: number == 3, logWindow: window,
+                keys: keys, nodeID: NodeID(random: UInt64(number)),
+                habit: ServingHabit(servesStale: number == 3, staleness: .seconds(number)), logWindow: window,
                 longestTokenLifetime: [60, 60, 900][number - 1])
         }
         users = ["u_1", "\u{0301}b c", "u:3"].compactMap { UserID($0) }
@@ -201,7 +202,7 @@ struct RandomCalls {
         _ node: ScriptCalls, _ partition: Partition, _ known: ScriptCalls.Known, now: Int64
     ) -> RedisScriptCall {
         let wall = WallTime(seconds: now / 1_000_000 + random.element([0, 0, 1, -10, 31, -31, 400]))
-        let idle = random.chance(3) ? [(random.element(nodes).nodeID, "1:0:0000000000000000:r")] : []
+        let idle = random.chance(3) ? [(random.element(nodes).nodeID, "1:0:0000000000000000:r1000")] : []
         let members = ["e"] + users.flatMap { ["u:\($0.text)", "p:\($0.text)"] } + tenants.map { "t:\($0.text)" }
         let entries = (0..<random.below(4)).map { _ in
             let own = sessions.filter { $0.partition == partition }

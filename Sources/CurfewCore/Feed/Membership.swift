@@ -7,28 +7,74 @@ public struct MemberRecord: Hashable, Sendable {
     public let count: UInt64
     /// The last event of this very chain that it had applied then.
     public let applied: LogPosition
-    /// It serves past Δ by its operator's choice (`onStale: grace`), so no fence can wait it out.
-    public let servesStale: Bool
+    /// No fence can wait it out.
+    public var servesStale: Bool { habit.servesStale }
+    /// How it serves when it hears nothing.
+    public let habit: ServingHabit
+    /// `count:seq:tag:habit`
+    public let text: String
 
-    public init(count: UInt64, applied: LogPosition, servesStale: Bool) {
-        self.count = count
-        self.applied = applied
-        self.servesStale = servesStale
+    public init(count: UInt64, applied: LogPosition, habit: ServingHabit) {
+        let text = "\(count):\(applied.seq):\(applied.tag):\(habit.text)"
+        self.init(count: count, applied: applied, habit: habit, text: text)
     }
 
-    /// `count:seq:tag:flag`, flag `r` (refuse) or `g` (grace).
-    public init?(_ text: some StringProtocol) {
+    private init(count: UInt64, applied: LogPosition, habit: ServingHabit, text: String) {
+        self.count = count
+        self.applied = applied
+        self.habit = habit
+        self.text = text
+    }
+
+    /// As `nodes` has it. What can't be read was written by another version: nothing is known of that node but that its text
+    /// changes while it polls, so it has applied nothing and is waited out by nobody.
+    public init(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 4, let count = UInt64(parts[0]), let seq = UInt64(parts[1]), let tag = EventTag(parts[2]),
-            parts[3] == "r" || parts[3] == "g"
-        else { return nil }
-        self.init(count: count, applied: LogPosition(seq: seq, tag: tag), servesStale: parts[3] == "g")
+        if parts.count == 4, let count = UInt64(parts[0]), let seq = UInt64(parts[1]), let tag = EventTag(parts[2]),
+            let habit = ServingHabit(parts[3])
+        {
+            self.init(count: count, applied: LogPosition(seq: seq, tag: tag), habit: habit)
+        } else {
+            // FNV-1a, for a number that changes with the text.
+            let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+            self.init(count: hash, applied: LogPosition(seq: 0, tag: EventTag(0)), habit: .unknown, text: text)
+        }
     }
 }
 
-extension MemberRecord {
+/// For how long a node that hears nothing serves on. Others that wait it out go by this, not by their own setting.
+public struct ServingHabit: Hashable, Sendable {
+    /// Past Δ, too, by its operator's choice (`onStale: grace`).
+    public let servesStale: Bool
+    /// Its Δ (ms), at most an hour; 0 where it is unknown.
+    public let stalenessMilliseconds: Int64
+
+    /// The longest Δ that a node can have (ms).
+    public static let maximumStalenessMilliseconds: Int64 = 3_600_000
+
+    /// `staleness` is rounded up to whole milliseconds.
+    public init(servesStale: Bool, staleness: Duration) {
+        self.servesStale = servesStale
+        stalenessMilliseconds = min(
+            Self.maximumStalenessMilliseconds, (staleness.wholeNanoseconds + 999_999) / 1_000_000)
+    }
+
+    /// Of a node that says nothing readable: as if it served for as long as it likes.
+    static let unknown = ServingHabit(servesStale: true, staleness: .zero)
+
+    public var staleness: Duration { .milliseconds(stalenessMilliseconds) }
+
+    /// `r` (refuses past Δ) or `g` (grace), and Δ in milliseconds: `r1000`.
+    public init?(_ text: some StringProtocol) {
+        guard let letter = text.first, letter == "r" || letter == "g", let milliseconds = UInt32(text.dropFirst()),
+            (1...Self.maximumStalenessMilliseconds).contains(Int64(milliseconds)), text.dropFirst().first != "+"
+        else { return nil }
+        servesStale = letter == "g"
+        stalenessMilliseconds = Int64(milliseconds)
+    }
+
     /// The text that `init(_:)` reads.
-    public var text: String { "\(count):\(applied.seq):\(applied.tag):\(servesStale ? "g" : "r")" }
+    public var text: String { "\(servesStale ? "g" : "r")\(stalenessMilliseconds)" }
 }
 
 /// What this node has watched of the others, on one chain and one connection.

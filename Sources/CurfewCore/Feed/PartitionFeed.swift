@@ -29,6 +29,9 @@ public struct PartitionFeed: Sendable {
     /// The longest lifetime (s) of a token that anybody is known to have signed. Like the mark it survives lost data: tombstones
     /// are kept by it.
     public private(set) var longestTokenLifetime: Int64 = 0
+    /// The longest Δ that any node was seen to have, this one included: what waits for another node to be stale goes by it. It
+    /// survives lost data, and ends with the process.
+    public private(set) var longestBounds: FeedBounds
     /// Redis' TIME at the last poll, which agreed with this node's clock unless `isClockSkewed`.
     public var redisTime: WallTime?
     /// Redis' clock and this node's differ by more than the skew bound: nothing is fresh.
@@ -51,7 +54,10 @@ public struct PartitionFeed: Sendable {
     /// More strays than this and the snapshot is read again instead.
     static let maximumStrays = 64
 
-    public init(bounds: FeedBounds) { self.bounds = bounds }
+    public init(bounds: FeedBounds) {
+        self.bounds = bounds
+        longestBounds = bounds
+    }
 
     /// The last applied event; `nil` before the first snapshot.
     public var applied: LogPosition? { history?.newest }
@@ -86,6 +92,12 @@ public struct PartitionFeed: Sendable {
 
     /// Raises the longest token lifetime, in seconds.
     public mutating func see(tokenLifetime seconds: Int64) { longestTokenLifetime = max(longestTokenLifetime, seconds) }
+
+    /// Raises the longest Δ.
+    public mutating func see(_ members: [NodeID: MemberRecord]) {
+        let longest = members.values.lazy.map(\.habit.staleness).max() ?? bounds.staleness
+        if longest > longestBounds.staleness { longestBounds = FeedBounds(staleness: longest) }
+    }
 
     /// What to do about an event that came over this connection.
     ///

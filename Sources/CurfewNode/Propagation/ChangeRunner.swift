@@ -68,6 +68,7 @@ extension SessionService {
             // 1. FLUSHALL leaves connection and run id as they were. 2. This script was the first in the new log: its
             // members are whoever polled since. So membership counts only in the incarnation that was watched.
             // A membership that lacks this very node, which polls, is none.
+            slot.feed.see(reply.members)
             let isWatchedChain =
                 sent.isReignFollowed && sent.connection.map { $0 == slot.feed.connection } ?? true
                 && slot.feed.term?.incarnation == reply.incarnation
@@ -75,9 +76,9 @@ extension SessionService {
             return Fence(
                 position: position,
                 waitedFor: slot.feed.membership.possiblyServing(
-                    of: members, at: sent.at, patience: driver.bounds.patience),
+                    of: members, at: sent.at, patience: slot.feed.longestBounds.patience),
                 staleServers: staleServers, watchedSince: isWatchedChain ? slot.feed.watchedSince : nil,
-                sentAt: sent.at, repliedAt: sent.repliedAt, bounds: driver.bounds, givesUpAt: givesUpAt)
+                sentAt: sent.at, repliedAt: sent.repliedAt, bounds: slot.feed.longestBounds, givesUpAt: givesUpAt)
         }
     }
 

@@ -44,13 +44,17 @@ extension FeedDriver {
     }
 
     /// A member that stood still for this long is removed: never one that a fence may still have to wait for.
-    private var idleNodeRemoval: Duration { max(.seconds(60), (bounds.patience + pollInterval) * 2) }
+    private func idleNodeRemoval(_ bounds: FeedBounds) -> Duration {
+        max(.seconds(60), (bounds.patience + pollInterval) * 2)
+    }
 
     private func sweep(_ partition: Partition, wall: WallTime) async {
         let now = clock.boot()
         let found = table.withPartition(partition) { slot -> (idle: [NodeID: MemberRecord], past: WallTime?)? in
             guard slot.feed.phase == .following else { return nil }
-            return (slot.feed.membership.idle(for: idleNodeRemoval, at: now), slot.forgetting.time)
+            return (
+                slot.feed.membership.idle(for: idleNodeRemoval(slot.feed.longestBounds), at: now), slot.forgetting.time
+            )
         }
         guard let (idle, past) = found else { return }
         do throws(RedisError) {

@@ -185,6 +185,7 @@ extension Primary {
         let isCurrent = driver.table.withPartition(partition) { slot in
             slot.feed.see(answer.mark)
             slot.feed.see(tokenLifetime: answer.longestTokenLifetime)
+            slot.feed.see(answer.members)
             guard slot.feed.connection == sent.on else { return false }
             slot.feed.redisTime = answer.time
             slot.feed.isClockSkewed = ClockSkew.isTooLarge(

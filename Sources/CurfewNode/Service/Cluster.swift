@@ -58,9 +58,6 @@ extension SessionService {
         let primaries = driver.allPrimaries
         let states = primaries.map { $0.state.withLock(\.self) }
         let info = states.lazy.compactMap(\.info).first
-        let warnings = zip(primaries, states).flatMap { primary, state in
-            state.warnings.map { primary.isClusterMember ? "\(primary.name): \($0)" : $0 }
-        }
         let isConnected = !states.isEmpty && states.allSatisfy { $0.connection != nil }
         let views = zip(primaries, states).map { primary, state in
             ClusterView.PrimaryView(
@@ -70,13 +67,26 @@ extension SessionService {
         let feeds = count.all.map { partition in
             (partition, table.withPartition(partition) { ($0.feed, $0.state.sessionCount) })
         }
+        let warnings = zip(primaries, states).flatMap { primary, state in
+            state.warnings.map { primary.isClusterMember ? "\(primary.name): \($0)" : $0 }
+        }
         return ClusterView(
             nodeID: driver.calls.nodeID.text, version: curfewVersion, nodes: nodes(feeds.map(\.1.0), now),
             partitions: feeds.map { partition, slot in view(partition, slot.0, tombstones: slot.1, now) },
             redisAddress: primaries.map(\.name).joined(separator: ", "), redisRole: info?.role ?? "unknown",
             redisVersion: info?.version ?? "unknown", topology: configuration.topologyName,
-            primaries: views, isConnected: isConnected, warnings: warnings,
+            primaries: views, isConnected: isConnected, warnings: warnings + boundsWarning(feeds.map(\.1.0)),
             stalenessBoundMilliseconds: driver.bounds.staleness.wholeMilliseconds)
+    }
+
+    /// Fences stay true where nodes differ in Δ, and get slow.
+    private func boundsWarning(_ feeds: [PartitionFeed]) -> [String] {
+        let habits = feeds.flatMap { $0.membership.members.values.map(\.habit.stalenessMilliseconds).filter { $0 > 0 } }
+        guard let least = habits.min(), let most = habits.max(), least < most else { return [] }
+        return [
+            "nodes run with staleness bounds from \(least) ms to \(most) ms: a wait for the cluster goes by the longest "
+                + "that a node has seen since it started"
+        ]
     }
 
     private func nodes(_ feeds: [PartitionFeed], _ now: BootTime) -> [ClusterView.Node] {

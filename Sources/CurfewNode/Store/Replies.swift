@@ -50,13 +50,13 @@ struct ReplyReader {
         return texts
     }
 
-    /// `{p}:nodes` as HGETALL gives it. Entries of another version's form are left out: they can't acknowledge.
+    /// `{p}:nodes` as HGETALL gives it.
     mutating func members() throws(RedisError) -> [NodeID: MemberRecord] {
         let flat = try texts()
         var members: [NodeID: MemberRecord] = [:]
         for index in stride(from: 0, to: flat.count - 1, by: 2) {
-            guard let node = NodeID(flat[index]), let record = MemberRecord(flat[index + 1]) else { continue }
-            members[node] = record
+            guard let node = NodeID(flat[index]) else { continue }
+            members[node] = MemberRecord(flat[index + 1])
         }
         return members
     }

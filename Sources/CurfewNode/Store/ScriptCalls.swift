@@ -8,8 +8,8 @@ import CurfewRedis
 package struct ScriptCalls: Sendable {
     package let keys: StoreKeys
     package let nodeID: NodeID
-    /// In `{p}:nodes`: `r` refuses past Δ, `g` serves on (`onStale: grace`).
-    package let staleFlag: String
+    /// In `{p}:nodes`: how this node serves when it hears nothing.
+    package let habit: ServingHabit
     package let logWindow: Int
     /// The longest token lifetime that this node signs with.
     package let longestTokenLifetime: Int64
@@ -17,13 +17,13 @@ package struct ScriptCalls: Sendable {
 
     /// `random` makes tags and incarnations.
     package init(
-        keys: StoreKeys, nodeID: NodeID, servesStale: Bool, logWindow: Int, longestTokenLifetime: Int64,
+        keys: StoreKeys, nodeID: NodeID, habit: ServingHabit, logWindow: Int, longestTokenLifetime: Int64,
         random: @escaping @Sendable () -> UInt64 = { .random(in: .min ... .max) }
     ) {
         self.random = random
         self.keys = keys
         self.nodeID = nodeID
-        staleFlag = servesStale ? "g" : "r"
+        self.habit = habit
         self.logWindow = logWindow
         self.longestTokenLifetime = longestTokenLifetime
     }
@@ -64,7 +64,7 @@ package struct ScriptCalls: Sendable {
     }
 
     package func poll(_ partition: Partition, _ known: Known, applied: LogPosition) -> RedisScriptCall {
-        call(Scripts.poll, partition, known, [String(applied.seq), applied.tag.description, staleFlag])
+        call(Scripts.poll, partition, known, [String(applied.seq), applied.tag.description, habit.text])
     }
 
     package func issue(
@@ -100,7 +100,7 @@ package struct ScriptCalls: Sendable {
     ) -> RedisScriptCall {
         call(
             Scripts.read, session.partition, known, keys: [keys.record(session)],
-            [session.description, user.text, tenant?.text ?? "", staleFlag])
+            [session.description, user.text, tenant?.text ?? "", habit.text])
     }
 
     package func revoke(

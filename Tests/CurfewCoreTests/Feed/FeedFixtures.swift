@@ -4,6 +4,7 @@ import CurfewCore
 
 enum Fixture {
     static let bounds = FeedBounds(staleness: .seconds(1))
+    static let habit = ServingHabit(servesStale: false, staleness: bounds.staleness)
     static let reign = Reign(runID: "run-1", replicationID: "history-1")
     static let otherReign = Reign(runID: "run-2", replicationID: "history-2")
     static let incarnation = "incarnation-1"

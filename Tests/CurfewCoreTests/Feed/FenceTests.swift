@@ -35,7 +35,7 @@ struct FenceTests {
         var fence = fence()
         fence.handle(.chained)
         func record(_ seq: UInt64) -> MemberRecord {
-            MemberRecord(count: 1, applied: F.position(seq), servesStale: false)
+            MemberRecord(count: 1, applied: F.position(seq), habit: F.habit)
         }
         fence.handle(.observed([Self.a: record(5), Self.b: record(4)]))
         #expect(fence.outcome == nil)
@@ -102,7 +102,8 @@ struct FenceTests {
     @Test("waits for everybody but those whose counter stood still for longer than the bound and its margin")
     func possiblyServing() {
         func record(_ count: UInt64, stale: Bool = false) -> MemberRecord {
-            MemberRecord(count: count, applied: F.origin, servesStale: stale)
+            MemberRecord(
+                count: count, applied: F.origin, habit: ServingHabit(servesStale: stale, staleness: F.bounds.staleness))
         }
         var membership = Membership()
         membership.observe([Self.a: record(7), Self.b: record(3), Self.c: record(1, stale: true)], at: F.at(0))
@@ -117,5 +118,29 @@ struct FenceTests {
         let unseen = NodeID(random: 9)
         #expect(membership.possiblyServing(of: [unseen: record(1)], at: F.at(9000), patience: patience) == [unseen])
         #expect(Set(membership.idle(for: patience, at: F.at(1021)).keys) == [Self.a, Self.c])
+    }
+
+    @Test("a node of another version is never waited out, and goes once it stands still")
+    func otherVersion() {
+        let (first, second) = (MemberRecord("2;7:abc:r"), MemberRecord("2;8:abc:r"))
+        #expect(first.servesStale && first.count != second.count && first.text == "2;7:abc:r")
+        #expect(MemberRecord("7:5:0000000000000001:r1000").habit == F.habit)
+        for text in ["7:5:0000000000000001:r", "7:5:0000000000000001:r0", "7:5:0000000000000001:x9", "", "7:5:1:r1"] {
+            #expect(MemberRecord(text).servesStale && MemberRecord(text).applied.seq == 0, "\(text)")
+        }
+    }
+
+    @Test("others are waited out by the longest bound that any node was seen to have")
+    func longestBound() {
+        var feed = PartitionFeed(bounds: F.bounds)
+        func record(_ seconds: Int) -> MemberRecord {
+            MemberRecord(
+                count: 1, applied: F.origin, habit: ServingHabit(servesStale: false, staleness: .seconds(seconds)))
+        }
+        feed.see([Self.a: record(1), Self.b: record(3)])
+        #expect(feed.longestBounds == FeedBounds(staleness: .seconds(3)))
+        feed.see([Self.a: record(1)])
+        #expect(feed.longestBounds == FeedBounds(staleness: .seconds(3)), "what Redis has lost is not forgotten here")
+        #expect(feed.bounds == F.bounds)
     }
 }

@@ -40,7 +40,8 @@ struct ScriptBench {
                 eventLoop: MultiThreadedEventLoopGroup.singleton.next()),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         let calls = ScriptCalls(
-            keys: StoreKeys(namespace: "t"), nodeID: NodeID(random: 1), servesStale: false, logWindow: logWindow,
+            keys: StoreKeys(namespace: "t"), nodeID: NodeID(random: 1),
+            habit: ServingHabit(servesStale: false, staleness: .seconds(1)), logWindow: logWindow,
             longestTokenLifetime: 100)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await redis.run() }

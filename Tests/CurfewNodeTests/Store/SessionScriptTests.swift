@@ -72,10 +72,11 @@ struct SessionScriptTests {
         try await Bench.run { bench in
             let known = bench.known(try await bench.open().incarnation)
             let other = ScriptCalls(
-                keys: bench.calls.keys, nodeID: NodeID(random: 2), servesStale: true, logWindow: 10,
+                keys: bench.calls.keys, nodeID: NodeID(random: 2),
+                habit: ServingHabit(servesStale: true, staleness: .milliseconds(750)), logWindow: 10,
                 longestTokenLifetime: 5000)
             let answer = try await bench.poll(LogPosition(seq: 1, tag: EventTag(1)), calls: other)
-            #expect(answer.members[NodeID(random: 2)]?.servesStale == true)
+            #expect(answer.members[NodeID(random: 2)]?.habit == other.habit)
             let reply = try await bench.revoke(.everyone, known: known)
             let now = Int64(reply.stamp.microseconds / 1_000_000)
             #expect(abs(reply.events[0].until.seconds - (now + 5000 + 90)) <= 1)

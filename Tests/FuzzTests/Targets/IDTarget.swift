@@ -13,7 +13,9 @@ struct IDTarget: FuzzTarget {
         let session = SessionID(
             partition: Partition(UInt16(random.below(1024))), high: random.next(), low: random.next())
         let position = LogPosition(seq: random.pick([0, 1, .max, random.next()]), tag: EventTag(random.next()))
-        let record = MemberRecord(count: random.next(), applied: position, servesStale: random.isOne(in: 2))
+        let record = MemberRecord(
+            count: random.next(), applied: position,
+            habit: ServingHabit(servesStale: random.isOne(in: 2), staleness: .milliseconds(1 + random.below(9000))))
         let text = random.pick([
             FenceToken(partition: session.partition, position: position).description, session.description,
             position.tag.description, NodeID(random: random.next()).text, record.text, random.word(), random.number(),
@@ -35,8 +37,7 @@ struct IDTarget: FuzzTarget {
         let fromBytes = input.withUnsafeBytes { SessionID(utf8: $0) }
         // Bytes that are no UTF-8 are another text by now.
         try demand(fromBytes == nil || fromBytes == SessionID(text), "an id's bytes and its text differ")
-        if let record = MemberRecord(text) {
-            try demand(MemberRecord(record.text) == record, "a record changes in writing")
-        }
+        let member = MemberRecord(text)
+        try demand(MemberRecord(member.text) == member, "a record changes in writing")
     }
 }

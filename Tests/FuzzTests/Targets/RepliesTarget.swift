@@ -48,7 +48,10 @@ struct RepliesTarget: FuzzTarget {
     private func members(_ random: inout Randomness) -> RedisValue {
         .array(
             (0..<random.below(3)).flatMap { _ in
-                let record = MemberRecord(count: 5, applied: position(&random), servesStale: random.isOne(in: 2))
+                let record = MemberRecord(
+                    count: 5, applied: position(&random),
+                    habit: ServingHabit(
+                        servesStale: random.isOne(in: 2), staleness: .milliseconds(1 + random.below(9000))))
                 return [text(NodeID(random: random.next()).text), text(record.text)]
             })
     }
@@ -144,9 +147,8 @@ struct RepliesTarget: FuzzTarget {
     private func check(_ text: String) throws {
         let info = RedisInfo(text)
         _ = (info.sighting(), info.connectedReplicas, RedisInfo.isSupported(version: text))
-        if let record = MemberRecord(text) {
-            try demand(MemberRecord(record.text) == record, "a record changes in writing")
-        }
+        let member = MemberRecord(text)
+        try demand(MemberRecord(member.text) == member, "a record changes in writing")
         try checkEntry(text)
         guard let event = Event(text) else { return }
         try demand(Event(event.text) == event, "an event changes in writing")

@@ -1,10 +1,10 @@
 -- One poll: does this log have the entry that the node applied last? A write on purpose (it counts the node up): a primary
 -- that was cut off and may not write can make nobody fresh.
--- ARGV[10] applied seq, ARGV[11] its tag, ARGV[12] flag (r or g).
+-- ARGV[10] applied seq, ARGV[11] its tag, ARGV[12] habit (r or g, and the node's Δ in ms).
 -- Answers: verdict, seq, tag, incarnation, mark, longest lifetime, seconds, microseconds, nodes.
 
 local head = open_head()
-local seq, tag, flag = ARGV[10], ARGV[11], ARGV[12]
+local seq, tag, habit = ARGV[10], ARGV[11], ARGV[12]
 local verdict
 if seq == integer(head.seq) then
   verdict = tag == head.tag and 'same' or 'fork'
@@ -18,6 +18,6 @@ else
     verdict = 'trimmed'
   end
 end
-if verdict == 'same' then count_up(seq, tag, flag) else count_up(nil, nil, flag) end
+if verdict == 'same' then count_up(seq, tag, habit) else count_up(nil, nil, habit) end
 return { verdict, integer(head.seq), head.tag, head.inc, integer(head.mark), integer(head.ttl), time[1], time[2],
   redis.call('HGETALL', nodes_key) }

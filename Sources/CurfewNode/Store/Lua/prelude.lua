@@ -141,7 +141,7 @@ local function keep_session(record_key, index_key, due_key, session, member, exp
 end
 
 -- Counts the node up in `nodes`. Its applied event is noted where it is on this chain, else what was noted stays.
-local function count_up(applied_seq, applied_tag, flag)
+local function count_up(applied_seq, applied_tag, habit)
   local known = redis.call('HGET', nodes_key, node)
   local count, seq, tag = 0, '0', '0000000000000000'
   if known then
@@ -150,7 +150,7 @@ local function count_up(applied_seq, applied_tag, flag)
     count = tonumber(known_count)
   end
   if applied_seq then seq, tag = applied_seq, applied_tag end
-  redis.call('HSET', nodes_key, node, integer(count + 1) .. ':' .. seq .. ':' .. tag .. ':' .. flag)
+  redis.call('HSET', nodes_key, node, integer(count + 1) .. ':' .. seq .. ':' .. tag .. ':' .. habit)
 end
 
 -- What a change answers: the node applies the events from it like any others.

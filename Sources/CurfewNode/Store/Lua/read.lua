@@ -1,6 +1,6 @@
 -- A read that stands in for freshness, or a strict one. Of the same kind as a poll: it counts the node up, so a primary that
 -- may not write answers nothing.
--- KEYS[6] the record. ARGV[10] session id, ARGV[11] user id, ARGV[12] tenant id or '', ARGV[13] flag (r or g).
+-- KEYS[6] the record. ARGV[10] session id, ARGV[11] user id, ARGV[12] tenant id or '', ARGV[13] habit (see poll).
 -- Answers: incarnation, seconds, tombstoned, record exists, cutoffs of user, tenant and everyone ('' if none), permission change ('' if none).
 
 local head = open_head()
