@@ -63,6 +63,10 @@ package struct Node: Sendable {
 
     /// Runs until SIGTERM or SIGINT, or until its task is cancelled. Throws `StartError` where Redis or an address can't be used.
     package func run() async throws {
+        if configuration.insecureCookies {
+            logger.warning(
+                "insecure-cookies: session cookies go without Secure and the __Host- prefix, for development only")
+        }
         let threads = configuration.threads.map { MultiThreadedEventLoopGroup(numberOfThreads: $0) }
         let keys = APIKeys(configuration.apiKeys)
         let listeners = HTTPListeners(

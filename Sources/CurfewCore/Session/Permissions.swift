@@ -29,7 +29,7 @@ public struct Permissions: Hashable, Sendable {
     /// `nil` for more than 256 names, or where one is empty, longer than 128 bytes, or has a byte that is not
     /// printable ASCII or is a space, comma, quote or backslash.
     public init?(_ names: [String]) {
-        guard names.count <= Self.maximumCount, names.allSatisfy(Self.isName) else { return nil }
+        guard names.count <= Self.maximumCount, names.allSatisfy({ Self.isName($0) }) else { return nil }
         self.init(valid: names)
     }
 
@@ -38,7 +38,8 @@ public struct Permissions: Hashable, Sendable {
         json = Array(("[" + names.map { "\"\($0)\"" }.joined(separator: ",") + "]").utf8)
     }
 
-    private static func isName(_ text: String) -> Bool {
+    /// Whether a permission may be called so.
+    public static func isName(_ text: some StringProtocol) -> Bool {
         (1...maximumBytes).contains(text.utf8.count) && text.utf8.allSatisfy(\.isPermissionByte)
     }
 }

@@ -20,6 +20,17 @@ extension Setting {
             "Listen without TLS off loopback, because a proxy or a mesh in front of the node ends it."
         ) { configuration, text throws(Expectation) in configuration.allowsPlaintext = try flag(text) },
         .init(
+            "trusted-proxies", .listeners, form: "networks", default: "127.0.0.0/8,::1",
+            "Proxies whose word about a visitor is taken: addresses and networks, separated by commas, or none."
+        ) { configuration, text throws(Expectation) in
+            guard let proxies = TrustedProxies(text) else { throw Expectation(TrustedProxies.expected) }
+            configuration.trustedProxies = proxies
+        },
+        .init(
+            "insecure-cookies", .listeners, form: nil, default: "false",
+            "Set cookies without Secure and the __Host- prefix, for development over http on a loopback address."
+        ) { configuration, text throws(Expectation) in configuration.insecureCookies = try flag(text) },
+        .init(
             "max-connections", .listeners, form: "count", default: "10000",
             "Connections that each listener has at once, 1 to 1000000; one more ends the one that was idle longest."
         ) { configuration, text throws(Expectation) in

@@ -32,6 +32,9 @@ extension NodeConfiguration {
                     + "and a proxy or a mesh in front that does")
         }
         try require(
+            !insecureCookies || listen.isLoopback, "insecure-cookies", "true",
+            "a loopback address as listen (\(listen)): off loopback anybody on the way could read the session's cookie")
+        try require(
             adminListen.isLoopback || !apiKeys.isEmpty, "admin-listen", "\(adminListen)",
             "a loopback address, or api-keys or api-key to protect it")
     }

@@ -14,7 +14,7 @@ package struct HTTPListeners: Sendable {
     /// `onListening` is called once a listener, with the port that it really has.
     package init(
         configuration: NodeConfiguration, service: SessionService, keys: APIKeys, logger: Logger,
-        group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, acceptsInsecureCookies: Bool = false,
+        group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
         onListening: @escaping @Sendable (_ isAdmin: Bool, _ address: ListenAddress) -> Void = { _, _ in }
     ) {
         let connections = HTTPListeners.maximumConnections(configuration.limits, logger: logger)
@@ -28,10 +28,11 @@ package struct HTTPListeners: Sendable {
                 table: table, keys: keys,
                 calls: Calls(
                     service: service, description: OpenAPI.document(of: table),
-                    acceptsInsecureCookies: acceptsInsecureCookies),
+                    acceptsInsecureCookies: configuration.insecureCookies,
+                    trustedProxies: configuration.trustedProxies),
                 limits: configuration.limits, logger: logger)
             var settings = ConnectionSettings(configuration.limits, table: table)
-            settings.head.acceptsInsecureCookie = acceptsInsecureCookies
+            settings.head.acceptsInsecureCookie = configuration.insecureCookies
             settings.fastPath = kind == .public ? fastPath : nil
             settings.atOnce = { responder.answerAtOnce($0) }
             // One gate a listener. What was not begun within half of the time that Redis has is not begun.

@@ -93,7 +93,9 @@ private struct FrameworkBridge: HTTPChannelHandler {
     let responder: HTTPChannelHandler.Responder
 
     init(_ responder: CurfewNode.Responder, place: CallPlace) {
-        self.responder = { request, writer, _ in try await responder.respond(to: request, with: writer, place: place) }
+        self.responder = { request, writer, channel in
+            try await responder.respond(to: request, from: channel.remoteAddress, with: writer, place: place)
+        }
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {

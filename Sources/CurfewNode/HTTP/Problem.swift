@@ -60,6 +60,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case refreshTokenReused = "refresh_token_reused"
     case apiKeyInvalid = "api_key_invalid"
     case crossSiteTokenFailed = "csrf_failed"
+    case permissionMissing = "permission_missing"
     case forbidden
     case notFound = "not_found"
     case methodNotAllowed = "method_not_allowed"
@@ -111,6 +112,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .apiKeyInvalid: (401, "Invalid API key", "Send a valid API key as a bearer token.")
         case .crossSiteTokenFailed:
             (403, "Cross-site token failed", "Send the csrfToken of this session as X-CSRF-Token.")
+        case .permissionMissing: (403, "Permission missing", "The session lacks a permission that this needs.")
         case .forbidden: (403, "Forbidden", "The API key lacks the role that this call needs.")
         case .notFound: (404, "Not found", "There is nothing here.")
         case .methodNotAllowed: (405, "Method not allowed", "The Allow field says which methods this path takes.")

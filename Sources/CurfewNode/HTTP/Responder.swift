@@ -15,8 +15,11 @@ struct CallRequest: Sendable {
     let query: [String: String]
     let fields: HTTPFields
     let body: [UInt8]
+    let method: HTTPRequest.Method
     /// Who calls; `nil` on the public listener.
     let caller: APIKey?
+    /// The other end of the connection.
+    let peer: SocketAddress?
 
     /// A header field's value by its lower-case name.
     func field(_ name: String) -> String? { fields.first { $0.name.canonicalName == name }?.value }
@@ -30,8 +33,10 @@ struct Responder: Sendable {
     let logger: Logger
 
     /// Answers one request of the framework's. Its place is free before the answer is written: who is slow to read it holds none.
-    func respond(to request: Request, with writer: consuming ResponseWriter, place: CallPlace) async throws {
-        let answer = await answer(to: request, place: place)
+    func respond(
+        to request: Request, from peer: SocketAddress?, with writer: consuming ResponseWriter, place: CallPlace
+    ) async throws {
+        let answer = await answer(to: request, from: peer, place: place)
         place.release()
         var fields = HTTPFields()
         for field in answer.fields {
@@ -56,9 +61,9 @@ struct Responder: Sendable {
         }
     }
 
-    private func answer(to request: Request, place: CallPlace) async -> Answer {
+    private func answer(to request: Request, from peer: SocketAddress?, place: CallPlace) async -> Answer {
         do throws(Problem) {
-            let call = try await understand(request)
+            let call = try await understand(request, from: peer)
             if place.hasWaitedTooLong { throw Problem(.overloaded, "the call waited too long for its turn") }
             return try await calls.answer(call)
         } catch {
@@ -69,7 +74,7 @@ struct Responder: Sendable {
         }
     }
 
-    private func understand(_ request: Request) async throws(Problem) -> CallRequest {
+    private func understand(_ request: Request, from peer: SocketAddress?) async throws(Problem) -> CallRequest {
         let target = (request.head.path ?? "/").split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let caller = try caller(of: request.headers, path: target[0])
         switch try table.match(method: request.method.rawValue, path: target[0]) {
@@ -82,11 +87,13 @@ struct Responder: Sendable {
             if case .role(let role) = route.access, caller?.allows(role) != true {
                 throw Problem(.forbidden, "this call needs the role \(role.rawValue)")
             }
-            let query = try QueryString.parse(target.count > 1 ? target[1] : "", allowed: route.query.map(\.name))
+            let query =
+                try route.isVisitorsPath
+                ? [:] : QueryString.parse(target.count > 1 ? target[1] : "", allowed: route.query)
             let body = try await body(of: request, for: route)
             return CallRequest(
                 route: route, parameters: parameters, query: query, fields: request.headers, body: body,
-                caller: caller)
+                method: request.method, caller: caller, peer: peer)
         }
     }
 
@@ -140,20 +147,25 @@ enum MediaType {
 
 enum QueryString {
     /// Unknown and repeated parameters are refused: a typo must not widen what a call does.
-    static func parse(_ text: some StringProtocol, allowed: [String]) throws(Problem) -> [String: String] {
+    static func parse(_ text: some StringProtocol, allowed: [Route.Parameter]) throws(Problem) -> [String: String] {
         var values: [String: String] = [:]
         for pair in text.utf8.split(separator: UInt8(ascii: "&")) {
             let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = PercentCoding.decode(parts[0], plusIsSpace: true),
                 let value = PercentCoding.decode(parts.count > 1 ? parts[1] : pair.suffix(0), plusIsSpace: true)
             else { throw .malformed("the query holds a percent escape that is not UTF-8 text") }
-            guard allowed.contains(name) else {
-                let known = allowed.isEmpty ? "none" : allowed.joined(separator: ", ")
+            guard let parameter = allowed.first(where: { $0.name == name }) else {
+                let known = allowed.isEmpty ? "none" : allowed.map(\.name).joined(separator: ", ")
                 let said = name.isPlainName ? "\(name) is no query parameter of this call" : "unknown query parameter"
                 throw .unknownField("\(said); it has \(known)")
             }
-            guard values.updateValue(value, forKey: name) == nil else {
-                throw .unknownField("the query parameter \(name) appears twice")
+            if let earlier = values[name] {
+                guard parameter.isRepeatable else {
+                    throw .unknownField("the query parameter \(name) appears twice")
+                }
+                values[name] = "\(earlier),\(value)"
+            } else {
+                values[name] = value
             }
         }
         return values

@@ -3,7 +3,8 @@
 
 /// Every call there is. The responder's `switch` over it is the proof that each is answered.
 enum Call: String, CaseIterable, Sendable {
-    case validate, refresh, crossSiteToken, logout, ownSessions, endOwnSession, healthLive, healthReady, description
+    case validate, forwardAuth, refresh, crossSiteToken, logout, ownSessions, endOwnSession, healthLive, healthReady,
+        description
     case issue, validateToken, validateBatch, revoke
     case readSession, endSession, listSessions, endSessions, setPermissions, cluster
 }
@@ -38,6 +39,8 @@ struct Route: Sendable {
         var summary: String
         /// JSON of its schema.
         var schema = #"{"type":"string"}"#
+        /// May appear several times: the values, joined by commas.
+        var isRepeatable = false
     }
 
     var call: Call
@@ -48,12 +51,19 @@ struct Route: Sendable {
     var body = Body.ignored
     var query: [Parameter] = []
     var headers: [Parameter] = []
+    /// Instead of a schema: there is no body.
+    static let noBody = ""
+
     /// Status and schema of what is no problem.
     var answers: [(status: Int, schema: String)]
     /// Beyond those that every call can have.
     var problems: [ProblemCode] = []
     /// Takes the batch's larger body.
     var isBatch = false
+    /// Whatever the method is; the description knows it by `method`.
+    var takesAnyMethod = false
+    /// Every path under that before its last segment, whatever stands there; the query, too, is the visitor's own.
+    var isVisitorsPath = false
 }
 
 extension Route {
@@ -61,7 +71,7 @@ extension Route {
     var isLight: Bool {
         switch call {
         case .healthLive, .healthReady, .description, .cluster: true
-        case .validate, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession, .validateToken,
+        case .validate, .forwardAuth, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession, .validateToken,
             .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions, .endSessions, .setPermissions:
             false
         }
@@ -70,6 +80,10 @@ extension Route {
     /// The path's parameters, percent-decoded, where this path has the route's shape; `nil` where it has not.
     /// Throws for a parameter that is no text.
     func parameters(in path: Substring) throws(Problem) -> [String]? {
+        if isVisitorsPath {
+            let stem = self.path.prefix { $0 != "{" }
+            return path.utf8.starts(with: stem.utf8) ? [] : nil
+        }
         let pattern = self.path.split(separator: "/", omittingEmptySubsequences: false)
         let segments = path.split(separator: "/", omittingEmptySubsequences: false)
         guard pattern.count == segments.count else { return nil }
@@ -94,6 +108,20 @@ extension Route {
 }
 
 enum PercentCoding {
+    /// All but the unreserved characters (RFC 3986 section 2.3).
+    static func encode(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            if byte.isLetter || byte.isDigit || "-._~".utf8.contains(byte) {
+                bytes.append(byte)
+            } else {
+                bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// `nil` for a broken escape and for bytes that are no UTF-8.
     static func decode(_ text: some Sequence<UInt8>, plusIsSpace: Bool) -> String? {
         var bytes: [UInt8] = []

@@ -21,7 +21,7 @@ struct RouteTable: Sendable {
         var allowed: [String] = []
         for route in routes {
             guard let parameters = try route.parameters(in: path) else { continue }
-            if route.method.rawValue == method || (method == "HEAD" && route.method == .get) {
+            if route.takesAnyMethod || route.method.rawValue == method || (method == "HEAD" && route.method == .get) {
                 return .found(route, parameters: parameters)
             }
             allowed += route.method == .get ? ["GET", "HEAD"] : [route.method.rawValue]
@@ -55,7 +55,7 @@ extension RouteTable {
                 call: .validate, method: method, path: "/v1/validate", access: .session,
                 summary: "Who the caller is: the token is a bearer token, else the session cookie.",
                 headers: validateHeaders, answers: [(200, "Active")], problems: validateProblems)
-        } + [
+        } + forwardAuth + [
             Route(
                 call: .refresh, method: .post, path: "/v1/refresh", access: .session,
                 summary: "A new token for a session that goes on: by its refresh token (kind api), else by its token.",
@@ -139,6 +139,42 @@ extension RouteTable {
             call: .cluster, method: .get, path: "/v1/cluster", access: .role(.read),
             summary: "Nodes, partitions, lag and freshness, Redis.", answers: [(200, "Cluster")]),
     ]
+
+    private static let forwardAuth: [Route] = [
+        Route(
+            call: .forwardAuth, method: .get, path: "/v1/forward-auth", access: .session,
+            summary: "Validate for proxies, by any method: X-Curfew-User, -Session, -Device and -Permissions, no body.",
+            query: [
+                .init(
+                    name: "require", summary: "A permission that must be held; of several, each.", isRepeatable: true),
+                .init(
+                    name: "csrf", summary: "Unsafe methods with the cookie need X-CSRF-Token.", schema: boolean),
+                .init(
+                    name: "renew", summary: "Past the renewal point the answer carries the renewed cookie.",
+                    schema: boolean),
+            ], headers: forwardAuthHeaders, answers: [(200, Route.noBody)], problems: forwardAuthProblems,
+            takesAnyMethod: true),
+        Route(
+            call: .forwardAuth, method: .get, path: "/v1/forward-auth/{path}", access: .session,
+            summary: "The same where a proxy appends the visitor's path and query, which say nothing here.",
+            headers: forwardAuthHeaders, answers: [(200, Route.noBody)], problems: forwardAuthProblems,
+            takesAnyMethod: true, isVisitorsPath: true),
+    ]
+
+    private static let boolean = #"{"type":"string","enum":["true","false"],"default":"false"}"#
+
+    private static let forwardAuthHeaders: [Route.Parameter] =
+        validateHeaders + [
+            .init(name: "Curfew-Require", summary: "Permissions that must be held, separated by commas."),
+            .init(
+                name: "Curfew-Csrf", summary: "Unsafe methods with the cookie need X-CSRF-Token.", schema: boolean),
+            .init(
+                name: "X-Forwarded-Method",
+                summary: "The visitor's method, from a trusted proxy; so is X-Original-Method."),
+            crossSiteHeader,
+        ]
+
+    private static let forwardAuthProblems = validateProblems + [.permissionMissing, .crossSiteTokenFailed]
 
     private static func describing(access: Route.Access) -> Route {
         Route(

@@ -29,6 +29,8 @@ struct ListenerFlags: ParsableArguments {
     @Option(setting: "listen") var listen: String?
     @Option(setting: "admin-listen") var adminListen: String?
     @Flag(name: .customLong("allow-plaintext"), help: help(of: "allow-plaintext")) var allowPlaintext = false
+    @Option(setting: "trusted-proxies") var trustedProxies: String?
+    @Flag(name: .customLong("insecure-cookies"), help: help(of: "insecure-cookies")) var insecureCookies = false
     @Option(setting: "max-connections") var maxConnections: String?
     @Option(setting: "max-calls") var maxCalls: String?
 }

@@ -1,5 +1,6 @@
 // The tables against what is made of them: problems, routes, the OpenAPI description.
 
+import NIOCore
 import Testing
 
 @testable import CurfewNode
@@ -95,15 +96,21 @@ import Testing
         #expect(reached == Set(Call.allCases))
     }
 
+    private static func parameters(_ names: String...) -> [Route.Parameter] {
+        names.map { Route.Parameter(name: $0, summary: "") }
+    }
+
     @Test("queries are held to what a call has")
     func queries() throws {
-        #expect(try QueryString.parse("a=1&b=x+y%26", allowed: ["a", "b"]) == ["a": "1", "b": "x y&"])
+        #expect(try QueryString.parse("a=1&b=x+y%26", allowed: Self.parameters("a", "b")) == ["a": "1", "b": "x y&"])
         #expect(try QueryString.parse("", allowed: []) == [:])
-        #expect(try QueryString.parse("a", allowed: ["a"]) == ["a": ""])
+        #expect(try QueryString.parse("a", allowed: Self.parameters("a")) == ["a": ""])
         for text in ["c=1", "a=1&a=1", "A=1"] {
-            #expect(throws: Problem.self) { try QueryString.parse(text, allowed: ["a"]) }
+            #expect(throws: Problem.self) { try QueryString.parse(text, allowed: Self.parameters("a")) }
         }
-        #expect(throws: Problem.self) { try QueryString.parse("a=%", allowed: ["a"]) }
+        let repeatable = [Route.Parameter(name: "r", summary: "", isRepeatable: true)]
+        #expect(try QueryString.parse("r=a&r=b,c", allowed: repeatable) == ["r": "a,b,c"])
+        #expect(throws: Problem.self) { try QueryString.parse("a=%", allowed: Self.parameters("a")) }
     }
 
     @Test("media types")
@@ -169,4 +176,32 @@ import Testing
             for problem in OpenAPI.problems(of: route) { #expect(statuses.contains(String(problem.status))) }
         }
     }
+}
+
+@Suite("Trusted proxies") struct TrustedProxiesTests {
+    private func peer(_ text: String) throws -> SocketAddress { try SocketAddress(ipAddress: text, port: 4711) }
+
+    @Test("are those of the named networks, and no others")
+    func networks() throws {
+        let proxies = try #require(TrustedProxies("10.0.0.0/9,192.0.2.7,2001:db8::/33,::1"))
+        for text in ["10.0.0.0", "10.127.255.255", "192.0.2.7", "2001:db8:7fff::1", "::1", "::ffff:10.1.2.3"] {
+            #expect(proxies.contains(try peer(text)), "\(text)")
+        }
+        for text in ["10.128.0.0", "11.0.0.1", "192.0.2.8", "2001:db8:8000::1", "::2", "::ffff:192.0.2.8", "127.0.0.1"]
+        {
+            #expect(!proxies.contains(try peer(text)), "\(text)")
+        }
+        #expect(!proxies.contains(nil))
+        #expect(!proxies.contains(try SocketAddress(unixDomainSocketPath: "/tmp/s")))
+        #expect(try #require(TrustedProxies("0.0.0.0/0")).contains(try peer("198.51.100.1")))
+        #expect(try #require(TrustedProxies("none")).contains(try peer("127.0.0.1")) == false)
+        #expect(TrustedProxies.loopback.contains(try peer("127.8.8.8")))
+    }
+
+    @Test(
+        "what is no list of networks is refused",
+        arguments: [
+            "", "localhost", "10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "::1/129", "1.2.3.4,", "1.2.3.4/08", "none,::1",
+        ])
+    func wrong(text: String) { #expect(TrustedProxies(text) == nil) }
 }

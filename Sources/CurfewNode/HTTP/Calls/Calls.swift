@@ -6,12 +6,15 @@ struct Calls: Sendable {
     /// `/openapi.json` of this listener, made once.
     let description: [UInt8]
     let acceptsInsecureCookies: Bool
+    /// Who may say what a visitor asked for.
+    let trustedProxies: TrustedProxies
 
     func answer(_ request: CallRequest) async throws(Problem) -> Answer {
         switch request.route.call {
         case .validate: try await validate(request)
         case .validateToken: try await validateToken(request)
         case .validateBatch: try await validateBatch(request)
+        case .forwardAuth: try await forwardAuth(request)
         case .refresh: try await refresh(request)
         case .crossSiteToken: try await crossSiteToken(request)
         case .logout: try await logout(request)
@@ -37,7 +40,7 @@ struct Calls: Sendable {
         case .healthLive: live()
         case .healthReady: try ready()
         case .description: Answer(body: description)
-        case .validate, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession, .validateToken,
+        case .validate, .forwardAuth, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession, .validateToken,
             .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions, .endSessions, .setPermissions,
             .cluster:
             nil

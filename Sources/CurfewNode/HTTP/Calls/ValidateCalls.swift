@@ -120,7 +120,7 @@ extension CallRequest {
 }
 
 extension Substring {
-    fileprivate var trimmingBlanks: Substring {
+    var trimmingBlanks: Substring {
         var text = drop { $0 == " " || $0 == "\t" }
         while let last = text.last, last == " " || last == "\t" { text.removeLast() }
         return text

@@ -68,7 +68,9 @@ extension JSONWriter {
     private mutating func operation(_ route: Route) {
         member(
             "operationId",
-            route.call == .validate ? "validate_\(route.method.rawValue.lowercased())" : route.call.rawValue)
+            route.call == .validate
+                ? "validate_\(route.method.rawValue.lowercased())"
+                : route.call.rawValue + (route.isVisitorsPath ? "_path" : ""))
         member("summary", route.summary)
         name("security")
         switch route.access {
@@ -121,7 +123,7 @@ extension JSONWriter {
             name(String(answer.status))
             object {
                 $0.member("description", reasonPhrase(answer.status))
-                $0.content("application/json", schema: answer.schema)
+                if answer.schema != Route.noBody { $0.content("application/json", schema: answer.schema) }
             }
         }
         let codes = OpenAPI.problems(of: route)

@@ -130,9 +130,10 @@ struct HeadFacts: Sendable {
         }
     }
 
-    /// `Curfew-…` and `X-CSRF-Token`: once each. `Curfew-Activity: none` alone leaves the fast path open.
+    /// `Curfew-…` and `X-CSRF-Token`: once each, but for `Curfew-Require`, which adds up. `Curfew-Activity: none` alone leaves the
+    /// fast path open.
     private mutating func takeOurs(_ field: Field, of bytes: UnsafeRawBufferPointer) throws(Refusal) {
-        if hasOurs {
+        if hasOurs, !field.name.equalsIgnoringCase("curfew-require") {
             var earlier = head
             earlier.fields.count = field.line.lowerBound - head.fields.start
             var isRepeated = false

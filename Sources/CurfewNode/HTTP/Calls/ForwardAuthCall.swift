@@ -1,0 +1,105 @@
+// Validate for proxies: what they ask before they let a visitor through, and the fields that they pass on. What a visitor wrote
+// can only ever ask for more.
+
+import CurfewCore
+import HTTPTypes
+
+extension Calls {
+    func forwardAuth(_ request: CallRequest) async throws(Problem) -> Answer {
+        let demands = try request.forwardAuthDemands()
+        let options = try request.validateOptions()
+        let found = Credential.find(
+            authorization: request.fields[.authorization], cookies: request.fields[values: .cookie],
+            acceptsInsecureName: acceptsInsecureCookies)
+        guard let found else { throw Problem.inactive(.tokenMissing) }
+        let result = try await run { () async throws(ServiceError) in
+            try await service.validate(token: found.token, options: options)
+        }
+        let session: ActiveSession
+        switch result {
+        case .active(let active): session = active
+        case .refused(let reason): throw Problem.inactive(reason)
+        }
+        if demands.crossSiteToken, !isSafe(request) { try requireCrossSiteToken(request, found) }
+        for name in demands.permissions where !session.permissions.names.contains(name) {
+            throw Problem(.permissionMissing, "the session lacks a permission that this path needs")
+        }
+        var answer = Answer(session)
+        if demands.renews, found.isCookie, session.shouldRefresh, session.kind != .api {
+            try await renew(found.token, into: &answer)
+        }
+        return answer
+    }
+
+    /// A renewal that can't be had right now is none: the session is good without it. One that is refused ended meanwhile.
+    private func renew(_ token: [UInt8], into answer: inout Answer) async throws(Problem) {
+        do throws(ServiceError) {
+            answer.fields.append(("Set-Cookie", cookies.session(try await service.refresh(.token(token)))))
+        } catch {
+            switch error {
+            case .tokenRefused(let reason): throw Problem.inactive(reason)
+            case .stale, .redisUnavailable, .overloaded, .notFound, .outOfRange, .malformed: break
+            }
+        }
+    }
+
+    /// Whether the visitor's method changes nothing (RFC 9110 section 9.2.1), by the word of a proxy that is trusted.
+    private func isSafe(_ request: CallRequest) -> Bool {
+        guard trustedProxies.contains(request.peer) else { return false }
+        let methods = ["x-forwarded-method", "x-original-method"].flatMap { name in
+            request.fields.filter { $0.name.canonicalName == name }.map(\.value)
+        }
+        guard let method = methods.first, methods.allSatisfy({ $0 == method }) else { return false }
+        return ["GET", "HEAD", "OPTIONS", "TRACE"].contains(method)
+    }
+}
+
+/// What a proxy insists on.
+private struct ForwardAuthDemands {
+    var permissions: [String] = []
+    var crossSiteToken = false
+    var renews = false
+}
+
+extension CallRequest {
+    fileprivate func forwardAuthDemands() throws(Problem) -> ForwardAuthDemands {
+        var demands = ForwardAuthDemands()
+        let byHeader = try flag("Curfew-Csrf", field("curfew-csrf"))
+        let byQuery = try flag("csrf", query["csrf"])
+        demands.crossSiteToken = byQuery || byHeader
+        demands.renews = try flag("renew", query["renew"])
+        let lists = fields.filter { $0.name.canonicalName == "curfew-require" }.map(\.value)
+        for list in lists + (query["require"].map { [$0] } ?? []) {
+            for name in list.split(separator: ",", omittingEmptySubsequences: false) {
+                let name = name.trimmingBlanks
+                guard Permissions.isName(name) else {
+                    throw .outOfRange("require: expected the names of permissions, separated by commas")
+                }
+                demands.permissions.append(String(name))
+            }
+        }
+        return demands
+    }
+
+    private func flag(_ name: String, _ text: String?) throws(Problem) -> Bool {
+        switch text {
+        case nil, "false": false
+        case "true": true
+        default: throw .outOfRange("\(name): expected true or false")
+        }
+    }
+}
+
+extension Answer {
+    /// All four fields always, empty where there is nothing to say: a proxy that copies what is there must overwrite what a
+    /// visitor sent under these names.
+    fileprivate init(_ session: ActiveSession) {
+        self.init(status: 200, body: [])
+        fields = [
+            ("X-Curfew-User", PercentCoding.encode(session.user.text)),
+            ("X-Curfew-Session", session.session.description),
+            ("X-Curfew-Device", session.device.map { PercentCoding.encode($0.text) } ?? ""),
+            ("X-Curfew-Permissions", session.permissions.names.joined(separator: ",")),
+        ]
+    }
+}
