@@ -75,6 +75,18 @@ package final class RawConnection {
         }
     }
 
+    /// Without its end. Of an answer that has no length.
+    package func line(withinMilliseconds limit: Int = 10_000) throws -> String {
+        let deadline = BootClock.now + Int64(limit) * 1_000_000
+        while true {
+            if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
+                defer { buffer.removeFirst(end + 1) }
+                return String(decoding: buffer[..<end], as: UTF8.self)
+            }
+            try fill(until: deadline)
+        }
+    }
+
     private func chunks(until deadline: Int64) throws -> [UInt8] {
         var body: [UInt8] = []
         while true {

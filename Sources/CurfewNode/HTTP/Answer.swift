@@ -5,6 +5,8 @@ struct Answer: Sendable {
     var status: Int
     var fields: [(name: String, value: String)]
     var body: [UInt8]
+    /// Instead of the body: writes until the answer is over. It has no length.
+    var stream: (@Sendable (_ write: ([UInt8]) async throws -> Void) async throws -> Void)?
 
     init(status: Int = 200, contentType: String = "application/json", body: [UInt8]) {
         self.status = status

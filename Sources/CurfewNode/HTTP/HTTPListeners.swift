@@ -44,7 +44,8 @@ package struct HTTPListeners: Sendable {
                 connections: ListenerConnections(
                     responder: responder, settings: settings, maximum: connections, gate: gate, group: group,
                     logger: quiet),
-                group: group, logger: logger, onListening: { onListening(kind == .admin, $0) })
+                group: group, logger: logger, onListening: { onListening(kind == .admin, $0) },
+                onStopping: { service.driver.streams.close() })
         }
     }
 

@@ -35,6 +35,8 @@ struct Listener: Sendable {
     let group: any EventLoopGroup
     let logger: Logger
     let onListening: @Sendable (ListenAddress) -> Void
+    /// Ends what would go on for as long as its clients like.
+    let onStopping: @Sendable () -> Void
 
     func run(acceptingOn acceptor: any EventLoopGroup) async throws {
         let (arrivals, arrived) = AsyncStream.makeStream(of: FrameworkConnection.self)
@@ -51,6 +53,7 @@ struct Listener: Sendable {
                     for await connection in arrivals { group.addTask { await connection.serve() } }
                 }
             } onGracefulShutdown: {
+                onStopping()
                 quiescing.initiateShutdown(promise: nil)
             }
         } onCancel: {

@@ -42,6 +42,14 @@ struct Responder: Sendable {
         for field in answer.fields {
             if let name = HTTPField.Name(field.name) { fields.append(HTTPField(name: name, value: field.value)) }
         }
+        if let stream = answer.stream {
+            let body = ResponseBody { writer in
+                try await stream { try await writer.write(ByteBuffer(bytes: $0)) }
+                try await writer.finish(nil)
+            }
+            let head = HTTPResponse(status: .init(code: answer.status), headerFields: fields)
+            return try await writer.write(response: head, body: request.method == .head ? ResponseBody() : body)
+        }
         fields[.contentLength] = String(answer.body.count)
         let head = HTTPResponse(status: .init(code: answer.status), headerFields: fields)
         try await writer.write(response: head, body: ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))

@@ -3,7 +3,8 @@
 
 /// Every call there is. The responder's `switch` over it is the proof that each is answered.
 enum Call: String, CaseIterable, Sendable {
-    case validate, forwardAuth, refresh, crossSiteToken, logout, ownSessions, endOwnSession, healthLive, healthReady,
+    case validate, forwardAuth, events, refresh, crossSiteToken, logout, ownSessions, endOwnSession, healthLive,
+        healthReady,
         description
     case issue, validateToken, validateBatch, revoke
     case readSession, endSession, listSessions, endSessions, setPermissions, cluster
@@ -71,7 +72,8 @@ extension Route {
     var isLight: Bool {
         switch call {
         case .healthLive, .healthReady, .description, .cluster: true
-        case .validate, .forwardAuth, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession, .validateToken,
+        case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
+            .validateToken,
             .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions, .endSessions, .setPermissions:
             false
         }

@@ -72,6 +72,13 @@ extension RouteTable {
                 body: .absent,
                 answers: [(200, "CrossSiteToken")], problems: validateProblems),
             Route(
+                call: .events, method: .get, path: "/v1/events", access: .session,
+                summary: "Server-sent events of the caller's session: its end, and changes of its permissions.",
+                body: .absent,
+                headers: [
+                    .init(name: "Last-Event-ID", summary: "The last id that was seen: nothing since then is missed.")
+                ], answers: [(200, Route.noBody)], problems: validateProblems + [.sessionExpired]),
+            Route(
                 call: .logout, method: .post, path: "/v1/logout", access: .session,
                 summary: "Ends the caller's session, its others, its device's or all of them, like revoke.",
                 body: .optional(schema: "LogoutRequest"), headers: [crossSiteHeader],

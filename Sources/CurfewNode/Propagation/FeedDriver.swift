@@ -20,6 +20,8 @@ package final class FeedDriver: Sendable {
     let redisTimeout: Duration
     let fences: FenceRegistry
     let checks: StartChecks
+    /// Devices that want to hear of their sessions.
+    package let streams = EventStreams()
     let logger: Logger
     /// By partition; `nil` while nobody is known to have it.
     private let primaries: Mutex<[Primary?]>
@@ -130,6 +132,7 @@ package final class FeedDriver: Sendable {
             apply(event, to: &slot, in: partition)
             return slot.feed.handle(.heard(event))
         }
+        streams.tell(event, in: partition)
         acknowledge([event], in: partition)
         noted(action, in: partition)
         primary(of: partition)?.request(action, for: partition)

@@ -69,6 +69,7 @@ extension Primary {
             guard let known = stored[Array(key.member.utf8)] else { return true }
             return (entry.change.stamp ?? .zero) > known
         }
+        driver.streams.look(in: partition)
         logger.debug(
             "snapshot loaded",
             metadata: [
@@ -166,25 +167,13 @@ extension Primary {
     private func readLog(from position: LogPosition, in partition: Partition, on link: any RedisLink)
         async throws(RedisError) -> FeedAction
     {
-        let entries = try await link.send(
-            RedisCommand(
-                "XRANGE",
-                [
-                    RedisArgument(driver.calls.keys.log(partition)), RedisArgument("\(position.seq)-0"), "+", "COUNT",
-                    RedisArgument(String(Self.logPageEntries)),
-                ]), timeout: nil
-        ).array(for: "XRANGE")
-        var events: [Event] = []
-        for entry in entries {
-            let fields = try entry.array(for: "XRANGE")
-            guard fields.count == 2, let text = try fields[1].array(for: "XRANGE").last?.text(for: "XRANGE"),
-                let event = Event(text)
-            else { throw .unexpectedReply(operation: "XRANGE", expected: "an event") }
-            events.append(event)
-        }
+        let page = LogPage.command(
+            from: position, count: Self.logPageEntries, of: partition, driver.calls.keys)
+        let events = try LogPage.events(in: try await link.send(page, timeout: nil))
         try whileStanding(partition, on: link) { slot in
             for event in events { driver.apply(event, to: &slot, in: partition) }
         }
+        for event in events { driver.streams.tell(event, in: partition) }
         let action = driver.handle(
             .logRead(events.map { ChainLink(position: $0.position, previous: $0.previous) }), from: id(of: link),
             in: partition)

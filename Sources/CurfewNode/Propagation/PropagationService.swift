@@ -28,6 +28,12 @@ struct PropagationService: Service {
                 return false
             }
             loops.addTask {
+                while (try? await driver.surroundings.sleep(for: .seconds(1))) != nil {
+                    driver.streams.tick(now: driver.clock.wall())
+                }
+                return false
+            }
+            loops.addTask {
                 for await error in checks.fatal { throw error }
                 return false
             }

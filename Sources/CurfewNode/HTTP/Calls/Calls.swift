@@ -15,6 +15,7 @@ struct Calls: Sendable {
         case .validateToken: try await validateToken(request)
         case .validateBatch: try await validateBatch(request)
         case .forwardAuth: try await forwardAuth(request)
+        case .events: try await events(request)
         case .refresh: try await refresh(request)
         case .crossSiteToken: try await crossSiteToken(request)
         case .logout: try await logout(request)
@@ -40,7 +41,8 @@ struct Calls: Sendable {
         case .healthLive: live()
         case .healthReady: try ready()
         case .description: Answer(body: description)
-        case .validate, .forwardAuth, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession, .validateToken,
+        case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
+            .validateToken,
             .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions, .endSessions, .setPermissions,
             .cluster:
             nil
