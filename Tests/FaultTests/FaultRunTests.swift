@@ -80,7 +80,10 @@ import Testing
         try await nemesis.settle()
         recorder.settle()
         try await LastLook(stage: stage, population: context.population, recorder: recorder).run()
-        return report(recorder.snapshot, seed: seed, seconds: seconds)
+        let history = recorder.snapshot
+        let missing = Floors(seconds: seconds).missing(in: history)
+        #expect(missing.isEmpty, "the run did too little to say anything:\n\(missing.joined(separator: "\n"))")
+        return report(history, seed: seed, seconds: seconds)
     }
 
     private func report(_ history: History, seed: UInt64, seconds: Int) -> Report {
