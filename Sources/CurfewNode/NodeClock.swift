@@ -17,6 +17,11 @@ package struct NodeClock: Sendable {
         return BootTime(nanoseconds: uptime.wholeNanoseconds)
     }
 
+    /// As `boot`, for lifetimes (`Surroundings.age`).
+    func age() -> BootTime {
+        BootTime(nanoseconds: (surroundings?.age ?? SystemSurroundings.uptime).wholeNanoseconds)
+    }
+
     /// UNIX seconds.
     package func wall() -> WallTime {
         WallTime(seconds: surroundings?.wallSeconds ?? SystemSurroundings.wallSeconds)

@@ -15,6 +15,8 @@ import NIOCore
 package protocol Surroundings: Sendable {
     /// Since some moment before the process began; never goes back, counts a suspended machine's sleep.
     var uptime: Duration { get }
+    /// What lifetimes pass by, which are hours and days: as `uptime`, but in a simulation that has no hours.
+    var age: Duration { get }
     /// UNIX seconds.
     var wallSeconds: Int64 { get }
     /// Throws `CancellationError` where the task is cancelled first.
@@ -23,6 +25,10 @@ package protocol Surroundings: Sendable {
     func schedule(in duration: Duration, _ work: @escaping @Sendable () -> Void)
     /// Unpredictable to others, but in a simulation.
     func random() -> UInt64
+}
+
+extension Surroundings {
+    package var age: Duration { uptime }
 }
 
 /// The machine's own: CLOCK_BOOTTIME (Swift's `ContinuousClock`), the wall clock, an event loop's timers, and the

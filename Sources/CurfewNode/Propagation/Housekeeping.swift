@@ -20,9 +20,9 @@ extension FeedDriver {
         var turn = Int.random(in: partitions.indices, using: &chance)
         while !Task.isCancelled {
             try? await surroundings.sleep(for: Self.sweepInterval)
-            let (wall, now) = (clock.wall(), clock.boot())
+            let (wall, now, age) = (clock.wall(), clock.boot(), clock.age())
             for partition in partitions {
-                table.withPartition(partition) { slot in forget(&slot, wall: wall, now: now) }
+                table.withPartition(partition) { slot in forget(&slot, wall: wall, now: now, age: age) }
             }
             for primary in allPrimaries { await primary.rememberPartitionCount() }
             for _ in 0..<max(1, partitions.count / Self.sweepRoundSeconds) {
@@ -34,10 +34,10 @@ extension FeedDriver {
 
     /// Forgets by a clock that no step of the wall clocks hurries (ForgettingClock). A tombstone dropped early would un-revoke: a
     /// node that is not fresh, whose clock is off, or that has not asked its Redis how far the others came forgets nothing.
-    private func forget(_ slot: inout PartitionSlot, wall: WallTime, now: BootTime) {
+    private func forget(_ slot: inout PartitionSlot, wall: WallTime, now: BootTime, age: BootTime) {
         guard slot.feed.isFresh(at: now), let redisTime = slot.feed.redisTime else { return }
         slot.forgetting.look(
-            wall: wall, redis: redisTime, at: now,
+            wall: wall, redis: redisTime, at: age,
             keptFor: slot.feed.longestTokenLifetime + ForgettingClock.slackSeconds)
         guard let past = slot.forgetting.time else { return }
         _ = slot.state.expire(now: past, budget: Self.expirySlotsPerSweep)
@@ -72,10 +72,10 @@ extension FeedDriver {
 
     /// A node that has just started forgets from where the others came to: its own clocks may have been wrong since before it began.
     private func resume(_ partition: Partition, from answer: SweepReply) {
-        let (wall, now) = (clock.wall(), clock.boot())
+        let (wall, now, age) = (clock.wall(), clock.boot(), clock.age())
         table.withPartition(partition) { slot in
             guard slot.feed.isFresh(at: now), let redisTime = slot.feed.redisTime else { return }
-            slot.forgetting.resume(from: answer.past, wall: wall, redis: redisTime, at: now)
+            slot.forgetting.resume(from: answer.past, wall: wall, redis: redisTime, at: age)
         }
     }
 
