@@ -32,7 +32,7 @@ soak: build-needs ## Repeat the propagation and fault tests (times=20)
 
 simulate: build-needs ## Run clusters from seeds on simulated Redis, network and clocks (seeds=300 first=1)
 	@swift build -c release --product simulate --scratch-path .build-release
-	@SWIFT_DETERMINISTIC_HASHING=1 .build-release/release/simulate --seeds $(seeds) --first $(first)
+	@SWIFT_DETERMINISTIC_HASHING=1 .build-release/release/simulate --floors --seeds $(seeds) --first $(first)
 
 simulate-mutants: build-needs ## Take the protocol's rules out one at a time and see the simulation notice (only=NAME)
 	@.ci/install perl=perl

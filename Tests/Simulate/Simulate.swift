@@ -27,6 +27,9 @@ struct Simulate: ParsableCommand {
     @Flag(help: "Go on after a seed that breaks a promise.")
     var keepGoing = false
 
+    @Flag(help: "Fail where the runs did too little for their number: see CountFloors.")
+    var floors = false
+
     func run() throws {
         guard ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] != nil else {
             throw ValidationError("set SWIFT_DETERMINISTIC_HASHING=1: the order of sets is part of a run")
@@ -49,6 +52,8 @@ struct Simulate: ParsableCommand {
         }
         print(counts.text)
         print(failed.isEmpty ? "no violation" : "violations in \(failed.count) of \(counts.runs) seeds: \(failed)")
-        if !failed.isEmpty { throw ExitCode.failure }
+        let missing = floors ? counts.missing : []
+        for line in missing { print("too little: \(line)") }
+        if !failed.isEmpty || !missing.isEmpty { throw ExitCode.failure }
     }
 }

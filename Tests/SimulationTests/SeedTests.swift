@@ -2,6 +2,7 @@
 // a process of its own, since the order of Swift's sets, which is part of a run, is fixed for a whole process or not at all.
 
 import Foundation
+import Simulator
 import TestSupport
 import Testing
 
@@ -29,10 +30,10 @@ struct SeedTests {
         return (process.terminationStatus, text)
     }
 
-    @Test("no seed breaks a promise: every answer of every node is held to I1 to I6")
+    @Test("no seed breaks a promise: every answer of every node is held to I1 to I6, and there is enough of each kind")
     func seeds() throws {
         let (status, text) = try Self.simulate([
-            "--seeds", Self.setting("CURFEW_SIMULATE_SEEDS", "300"),
+            "--floors", "--seeds", Self.setting("CURFEW_SIMULATE_SEEDS", "300"),
             "--first", Self.setting("CURFEW_SIMULATE_FIRST", "1"),
         ])
         #expect(status == 0, "\(text)")
@@ -47,6 +48,25 @@ struct SeedTests {
         #expect(first.status == 0)
         #expect(first.text == second.text)
         #expect(Set(first.text.matches(of: /seed \d+  [0-9a-f]+/).map(\.output)).count == 6)
+    }
+
+    @Test("a seed is the same run in a process of its own as behind others")
+    func independence() throws {
+        let (seeds, last) = (20, 7_020)
+        let behind = try Self.simulate(["--seeds", "\(seeds)", "--first", "\(last - seeds + 1)", "--hashes"])
+        let alone = try Self.simulate(["--seeds", "1", "--first", "\(last)", "--hashes"])
+        let hash = try #require(alone.text.firstMatch(of: /seed 7020  [0-9a-f]+/)).output
+        #expect(behind.text.contains(hash), "alone: \(hash)\n\(behind.text)")
+    }
+
+    @Test("runs that do too little for their number fail, and say of what")
+    func floors() throws {
+        var counts = Counts()
+        counts.runs = 300
+        let missing = counts.missing
+        for what in ["sessions issued", "changes fenced", "fault flush", "refused as session_revoked"] {
+            #expect(missing.contains { $0.hasPrefix("\(what): 0, expected at least ") }, "\(missing)")
+        }
     }
 
     @Test("a run without deterministic hashing is refused, not irreproducible")

@@ -118,6 +118,7 @@ final class Checker {
         change.propagation = answer.propagation
         change.version = answer.permissionsVersion
         counts.note(answer.propagation)
+        if case .permissions = change.kind { counts.permissions += 1 }
     }
 
     // MARK: validate
@@ -187,6 +188,7 @@ final class Checker {
 
     private func checkRefused(_ session: TrackedSession, _ node: SimulatedNode, _ reason: RefusalReason) {
         counts.refused += 1
+        counts.refusalsByReason[reason.rawValue, default: 0] += 1
         switch reason {
         case .sessionRevoked:
             if node.knowsRevoked(session) { refused[node.name, default: []].insert(session.number) }
@@ -307,7 +309,13 @@ final class Checker {
 
     func noteUnavailable() { counts.unavailable += 1 }
     func noteFailedWrite() { counts.failedWrites += 1 }
-    func noteFault() { counts.faults += 1 }
+    func noteFault(_ kind: FaultKind) { counts.faultsByKind[kind.rawValue, default: 0] += 1 }
+
+    func noteNotRenewed(_ error: any Error) {
+        counts.failedWrites += 1
+        guard let error = error as? ServiceError, case .tokenRefused(let reason) = error else { return }
+        counts.renewalsRefused[reason.rawValue, default: 0] += 1
+    }
 }
 
 extension Checker.Arrival {

@@ -14,11 +14,20 @@ package struct Counts: Sendable {
     package var published = 0
     package var pending = 0
     package var failedWrites = 0
-    package var faults = 0
+    /// Changes of permissions that were answered; among the changes.
+    package var permissions = 0
+    /// By kind, as they were drawn.
+    package var faultsByKind: [String: Int] = [:]
+    /// Of validations, by reason.
+    package var refusalsByReason: [String: Int] = [:]
+    /// Of renewals, by reason.
+    package var renewalsRefused: [String: Int] = [:]
     package var terms = 0
     package var checkedAtEnd = 0
 
     package init() {}
+
+    package var faults: Int { faultsByKind.values.reduce(0, +) }
 
     mutating func note(_ state: PropagationState) {
         switch state {
@@ -41,7 +50,10 @@ package struct Counts: Sendable {
         left.published += right.published
         left.pending += right.pending
         left.failedWrites += right.failedWrites
-        left.faults += right.faults
+        left.permissions += right.permissions
+        left.faultsByKind.merge(right.faultsByKind, uniquingKeysWith: +)
+        left.refusalsByReason.merge(right.refusalsByReason, uniquingKeysWith: +)
+        left.renewalsRefused.merge(right.renewalsRefused, uniquingKeysWith: +)
         left.terms += right.terms
         left.checkedAtEnd += right.checkedAtEnd
     }
@@ -52,8 +64,15 @@ package struct Counts: Sendable {
         \(active + refused + unavailable) validations: \(active) active, \(refused) refused, \(unavailable) unavailable
         \(acknowledged + fenced + published + pending) changes: \(acknowledged) acknowledged, \(fenced) fenced, \
         \(published) published, \(pending) pending; \(failedWrites) writes failed, \(issued) sessions issued, \
-        \(renewed) renewals
+        \(renewed) renewals, \(permissions) changes of permissions
+        refused: \(Self.list(refusalsByReason)); not renewed: \(Self.list(renewalsRefused))
+        faults: \(Self.list(faultsByKind))
         \(checkedAtEnd) revocations looked for on ready nodes at the ends
         """
+    }
+
+    private static func list(_ tally: [String: Int]) -> String {
+        tally.isEmpty
+            ? "none" : tally.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
     }
 }

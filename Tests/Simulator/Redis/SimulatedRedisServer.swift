@@ -41,6 +41,8 @@ package struct SimulatedRedisServer: Sendable {
     /// Those that WAIT counts. WAIT answers at once: the waiting is the simulation's.
     package var caughtUpReplicas = 0
     package var minimumReplicasToWrite = 0
+    /// As before 7.0: scripts write where `minimumReplicasToWrite` forbids it.
+    package var letsScriptsWrite = false
     package var maximumReplicaLagSeconds = 10
     package var database = SimulatedDatabase()
     /// Sources by digest.
@@ -127,7 +129,7 @@ extension SimulatedRedisServer {
         if entry.traits.contains(.writes) {
             if role != .primary { return .readOnly }
             if trouble == .snapshotFailed { return .snapshotFailed }
-            if lacksReplicas { return .noReplicas }
+            if lacksReplicas, !letsScriptsWrite { return .noReplicas }
         }
         return trouble == .outOfMemory && entry.traits.contains(.grows) ? .outOfMemory : nil
     }

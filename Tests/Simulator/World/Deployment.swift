@@ -48,6 +48,7 @@ final class Deployment {
         self.chance = chance
         for server in servers {
             server.redis.minimumReplicasToWrite = scenario.needsReplicas ? 1 : 0
+            server.redis.letsScriptsWrite = scenario.letsScriptsWrite
             server.redis.maximumReplicaLagSeconds = 1
         }
         follow(1, 0)

@@ -20,7 +20,7 @@ final class Nemesis {
         if !world.scenario.faults.isEmpty {
             let fault = chance.pick(world.scenario.faults)
             world.trace.note("nemesis", fault.rawValue)
-            world.checker.noteFault()
+            world.checker.noteFault(fault)
             inject(fault)
         }
         world.agenda.after(pause) { [self] in next() }

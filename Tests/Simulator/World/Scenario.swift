@@ -23,6 +23,8 @@ struct Scenario {
     var wallErrorSeconds: Int64
     /// `min-replicas-to-write 1`.
     var needsReplicas: Bool
+    /// Redis before 7.0, of which scripts ask nothing about replicas.
+    var letsScriptsWrite: Bool
     var pollMilliseconds: Int64
     var redisTimeoutMilliseconds: Int64
     var tokenLifetimeSeconds: Int64
@@ -57,5 +59,6 @@ struct Scenario {
         faultPause = chance.pick([150, 400, 900, 2000])
         operationPause = chance.pick([8, 20, 50])
         duration = .seconds(chance.next(in: 3...9))
+        letsScriptsWrite = chance.chance(0.5)
     }
 }

@@ -146,7 +146,7 @@ final class Workload {
                 world.checker.renewed(session, on: node, began: began, issued, claims)
             } catch {
                 world.trace.note(node.name, "does not renew s\(session.number): \(error)")
-                world.checker.noteFailedWrite()
+                world.checker.noteNotRenewed(error)
             }
         }
     }
