@@ -22,6 +22,7 @@ final class Checker {
     private let trace: Trace
     private let bound: Int64
     private(set) var sessions: [TrackedSession] = []
+    private var sessionsByID: [SessionID: TrackedSession] = [:]
     private(set) var changes: [TrackedChange] = []
     private var log = TruthLog()
     private var arrivals: [[String: Arrival]] = []
@@ -33,6 +34,7 @@ final class Checker {
     private var latestClockSeconds: Int64 = 0
     private var termOfSession: [SessionID: Int] = [:]
     private(set) var counts = Counts()
+    private var forgetting = Forgetting()
     private(set) var violation: Violation?
 
     init(agenda: Agenda, deployment: Deployment, trace: Trace) {
@@ -73,7 +75,10 @@ final class Checker {
             log.append(event, in: partition, term: term)
             note(event, in: partition, term: term, clockSeconds: server.clockMicroseconds / 1_000_000)
         }
-        if execution.hasWritten { deployment.noteName(of: server) }
+        if execution.hasWritten {
+            deployment.noteName(of: server)
+            noteForgetting(server, node, command, execution)
+        }
         if command.operation == "issue", let id = command.issuedSession { termOfSession[id] = term }
         if command.operation == "poll", case .array(let answer) = execution.reply, answer.first == .bytes(Self.same),
             let partition = deployment.partition(of: command), self.term(of: node, partition) == term,
@@ -81,6 +86,20 @@ final class Checker {
         {
             arrivals[term][node.name]?.polledAt[partition] = agenda.now
         }
+    }
+
+    private func noteForgetting(
+        _ server: SimulatedServer, _ node: SimulatedNode, _ command: RedisCommand, _ execution: Execution
+    ) {
+        guard let partition = deployment.partition(of: command) else { return }
+        var taken: Int?
+        if command.operation == "sweep", case .integer(let count) = execution.reply {
+            taken = Int(count)
+            forgetting.remembers(node.name, entries: node.entries)
+        }
+        let entries = server.redis.database.memberCount(deployment.keys.revoked(partition))
+        forgetting.executed(on: server.index, partition, entries: entries, taken: taken)
+        (counts.swept, counts.forgotten) = (forgetting.swept, forgetting.forgotten)
     }
 
     /// Ties an event to the change that asked for it: the clients put the change's number into the reason.
@@ -102,6 +121,7 @@ final class Checker {
             number: sessions.count, issued: issued, claims: claims, askedAt: askedAt, issuedAt: agenda.now,
             term: termOfSession[issued.session] ?? 0)
         sessions.append(session)
+        sessionsByID[session.id] = session
         counts.issued += 1
         return session
     }
@@ -122,11 +142,13 @@ final class Checker {
 
     // MARK: validate
 
-    /// An answer to validate that began at `began` (when the node turned to it).
-    func validated(_ session: TrackedSession, on node: SimulatedNode, began: Int64, _ result: ValidateResult) {
+    /// An answer about this token to a validate that began at `began` (when the node turned to it).
+    func validated(
+        _ session: TrackedSession, _ claims: Claims, on node: SimulatedNode, began: Int64, _ result: ValidateResult
+    ) {
         switch result {
         case .active(let active): checkActive(session, node, began, active)
-        case .refused(let reason): checkRefused(session, node, reason)
+        case .refused(let reason): checkRefused(session, claims, node, reason)
         }
         checkChain(node, session.partition)
     }
@@ -185,7 +207,9 @@ final class Checker {
                 + "since \(from / 1_000_000) ms")
     }
 
-    private func checkRefused(_ session: TrackedSession, _ node: SimulatedNode, _ reason: RefusalReason) {
+    private func checkRefused(
+        _ session: TrackedSession, _ claims: Claims, _ node: SimulatedNode, _ reason: RefusalReason
+    ) {
         counts.refused += 1
         switch reason {
         case .sessionRevoked:
@@ -199,7 +223,7 @@ final class Checker {
             if !isExplained { report("I6", "\(node.name) refuses s\(session.number), which nothing revoked") }
         case .tokenExpired:
             // Its clock may be wrong by the skew bound.
-            let isOver = SimulatedTime.wallSeconds(at: agenda.now) + 45 >= session.claims.expiresAt.seconds
+            let isOver = claims.isOver(at: agenda.wallSeconds)
             let isClockWrong =
                 deployment.servers.contains { $0.clockOffsetMicroseconds != 0 } || deployment.hasSteppedClock
             if !isOver, !isClockWrong, abs(node.process.wallOffsetSeconds) <= 30 {
@@ -276,14 +300,25 @@ final class Checker {
                 "\(node.name) has applied \(applied.seq) (\(applied.tag)) of another chain than its Redis' (\(entry.position.tag)) in "
                     + "term \(term)")
         }
-        for event in events.suffix(64) where event.position.seq <= head.seq && !node.hasInForce(event, in: partition) {
-            report("I4", "\(node.name) is at \(head.seq) without event \(event.position.seq)")
+        for event in events.suffix(64)
+        where event.position.seq <= head.seq && !node.hasInForce(kept(event), in: partition) {
+            report("I4", "\(node.name) is at \(head.seq) without event \(event)")
         }
+    }
+
+    /// An event that re-asserts sessions says the latest `until` of them: whoever loaded the snapshot has each one's own, and may have
+    /// forgotten those whose tokens are over.
+    private func kept(_ event: Event) -> Event {
+        guard case .sessions(let ids) = event.change, event.reason == "reasserted" else { return event }
+        let living = ids.filter { id in sessionsByID[id].map { !$0.isOver(at: agenda.wallSeconds) } ?? false }
+        return Event(
+            position: event.position, previous: event.previous, asker: event.asker, until: event.until,
+            reason: event.reason, change: .sessions(living))
     }
 
     /// I3: what one ready node knows, all know.
     func checkAgreement(of nodes: [SimulatedNode]) {
-        for session in sessions where !session.isOver(at: agenda.now) {
+        for session in sessions where !session.isOver(at: agenda.wallSeconds) {
             guard let knowing = nodes.first(where: { $0.knowsRevoked(session) }) else { continue }
             for node in nodes where !node.knowsRevoked(session) {
                 report("I3", "\(node.name) does not know that s\(session.number) has ended, and \(knowing.name) does")
@@ -294,7 +329,7 @@ final class Checker {
     /// I3: everything that returned is in force on every node that is ready, once the faults are over.
     func checkEverything(on node: SimulatedNode) {
         for change in changes where change.answeredAt != nil {
-            for session in sessions where change.ends(session) && !session.isOver(at: agenda.now) {
+            for session in sessions where change.ends(session) && !session.isOver(at: agenda.wallSeconds) {
                 let term = term(of: node, session.partition)
                 guard binds(change, session, term: term, in: session.partition) else { continue }
                 counts.checkedAtEnd += 1

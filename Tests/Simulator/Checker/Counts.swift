@@ -17,6 +17,9 @@ package struct Counts: Sendable {
     package var faults = 0
     package var terms = 0
     package var checkedAtEnd = 0
+    /// Entries whose time was over: taken out of a Redis, and out of a node's memory (at least so many).
+    package var swept = 0
+    package var forgotten = 0
 
     package init() {}
 
@@ -44,6 +47,8 @@ package struct Counts: Sendable {
         left.faults += right.faults
         left.terms += right.terms
         left.checkedAtEnd += right.checkedAtEnd
+        left.swept += right.swept
+        left.forgotten += right.forgotten
     }
 
     package var text: String {
@@ -54,6 +59,7 @@ package struct Counts: Sendable {
         \(published) published, \(pending) pending; \(failedWrites) writes failed, \(issued) sessions issued, \
         \(renewed) renewals
         \(checkedAtEnd) revocations looked for on ready nodes at the ends
+        \(swept) entries swept in Redis, \(forgotten) forgotten in memory
         """
     }
 }

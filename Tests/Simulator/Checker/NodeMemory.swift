@@ -23,6 +23,13 @@ extension SimulatedNode {
         }
     }
 
+    /// How much it remembers.
+    var entries: Int {
+        table.count.all.reduce(0) { sum, partition in
+            sum + table.withPartition(partition) { $0.state.sessionCount + $0.state.subjectCount }
+        }
+    }
+
     /// The newest permission change of each user that has one.
     func permissionVersions(of users: Set<UserID>) -> [UserID: UInt64] {
         var versions: [UserID: UInt64] = [:]
@@ -39,7 +46,7 @@ extension SimulatedNode {
 
     /// Whether what an event says is in force; what may be forgotten counts as if it were.
     func hasInForce(_ event: Event, in partition: Partition) -> Bool {
-        guard event.until.seconds > max(process.wallSeconds, SimulatedTime.wallSeconds(at: process.agenda.now)) + 60
+        guard event.until.seconds > max(process.wallSeconds, process.agenda.wallSeconds) + 60
         else {
             return true
         }
@@ -63,9 +70,13 @@ extension RevocationState {
     }
 }
 
+extension Claims {
+    /// Past its end on some clock that may be wrong by the skew bound.
+    func isOver(at wallSeconds: Int64) -> Bool { wallSeconds + 45 >= expiresAt.seconds }
+}
+
 extension TrackedSession {
-    /// Past its end on every clock that may be wrong by the skew bound.
-    func isOver(at now: Int64) -> Bool { SimulatedTime.wallSeconds(at: now) + 45 >= claims.expiresAt.seconds }
+    func isOver(at wallSeconds: Int64) -> Bool { claims.isOver(at: wallSeconds) }
 
     /// The protocol's documented exception to I6: a login in a term's first moments can be ended by the re-assertion of an older cutoff
     /// that was ahead of the new Redis' clock.

@@ -184,7 +184,7 @@ final class Deployment {
     private var named: [[Partition: String]] = []
     /// By term: the history ids that it went by.
     private var histories: [[String]] = []
-    private let keys = StoreKeys(namespace: "curfew")
+    let keys = StoreKeys(namespace: "curfew")
     private(set) var hasSteppedClock = false
 
     func noteClockStep() { hasSteppedClock = true }

@@ -77,7 +77,8 @@ final class Workload {
         let sessions = world.checker.sessions
         guard sessions.count < Self.maximumSessions else { return false }
         let live = sessions.suffix(Self.wantedLive * 3).count { session in
-            !world.checker.changes.contains { $0.mayEnd(session) }
+            session.claims.expiresAt.seconds > world.agenda.wallSeconds
+                && !world.checker.changes.contains { $0.mayEnd(session) }
         }
         return live < Self.wantedLive
     }
@@ -155,11 +156,12 @@ final class Workload {
         let world = world
         node.run {
             let began = world.agenda.now
+            let claims = session.claims
             do {
                 let result = try await node.parts.service.validate(token: session.token, options: options)
                 world.trace.note(
                     node.name, "validate s\(session.number): \(result.word)\(options.isStrict ? " (strict)" : "")")
-                world.checker.validated(session, on: node, began: began, result)
+                world.checker.validated(session, claims, on: node, began: began, result)
             } catch {
                 world.trace.note(node.name, "validate s\(session.number): unavailable")
                 world.checker.noteUnavailable()

@@ -18,7 +18,7 @@ package struct RunResult: Sendable {
 // `@unchecked Sendable`: one thread runs the whole simulation.
 final class World: @unchecked Sendable {
     let scenario: Scenario
-    let agenda = Agenda()
+    let agenda: Agenda
     let trace: Trace
     let deployment: Deployment
     let checker: Checker
@@ -46,6 +46,7 @@ final class World: @unchecked Sendable {
     init(seed: UInt64, traceLines: Int, hasLogs: Bool, lua: LuaMachine) {
         self.hasLogs = hasLogs
         scenario = Scenario(seed: seed)
+        agenda = Agenda(pace: scenario.pace)
         trace = Trace(agenda: agenda, capacity: traceLines)
         var chance = SeededRandom(seed: seed)
         deployment = Deployment(scenario: scenario, agenda: agenda, lua: lua, trace: trace, chance: chance.fork())
@@ -72,7 +73,7 @@ final class World: @unchecked Sendable {
             in: -scenario.wallErrorSeconds...scenario.wallErrorSeconds, using: &chance)
         nodes.append(
             SimulatedNode(
-                process: process, scenario: scenario, deployment: deployment, keyRing: keyRing,
+                process: process, number: nodesMade, scenario: scenario, deployment: deployment, keyRing: keyRing,
                 log: hasLogs ? trace : nil))
         trace.note(process.name, "starts")
     }
