@@ -10,9 +10,4 @@ extension SimulatedDatabase {
         guard case .sortedSet(let set) = entries[Bytes(key)]?.value else { return 0 }
         return set.elements.count
     }
-
-    func scoredMembers(_ key: String) -> [(member: String, score: Double)] {
-        guard case .sortedSet(let set) = entries[Bytes(key)]?.value else { return [] }
-        return set.elements.map { ($0.member.text, $0.score) }
-    }
 }

@@ -77,85 +77,22 @@ extension Claims {
 
 extension TrackedSession {
     func isOver(at wallSeconds: Int64) -> Bool { claims.isOver(at: wallSeconds) }
-
-    /// The protocol's documented exception to I6: a login in a term's first moments can be ended by the re-assertion of an older cutoff
-    /// that was ahead of the new Redis' clock.
-    func isOfYoungTerm(_ deployment: Deployment, _ bound: Int64, _ changes: [TrackedChange]) -> Bool {
-        let hasCutoff = changes.contains { change in
-            guard case .revoke(let target) = change.kind else { return false }
-            return target.isCutoff && change.askedAt < issuedAt
-        }
-        return hasCutoff
-            && deployment.terms.dropFirst().contains { $0.began <= issuedAt && issuedAt < $0.began + 4 * bound }
-    }
 }
 
-/// What a term's data began with.
+/// Where a term's data began.
 struct InheritedData {
-    let heads: [Partition: LogPosition]
-    let versions: [UserID: UInt64]
-    let marks: [Partition: UInt64]
-    private var states: [Partition: RevocationState] = [:]
+    var heads: [Partition: LogPosition] = [:]
+    var marks: [Partition: UInt64] = [:]
 
     init(_ data: SimulatedDatabase, partitions: [Partition]) {
-        var heads: [Partition: LogPosition] = [:]
-        var versions: [UserID: UInt64] = [:]
-        var marks: [Partition: UInt64] = [:]
-        var states: [Partition: RevocationState] = [:]
-        for partition in partitions {
-            let store = StoredPartition(data, partition)
-            heads[partition] = store.head
-            marks[partition] = store.mark
-            var state = RevocationState(partition: partition)
-            for entry in store.entries {
-                state.apply(entry.change, until: entry.until, partition: partition)
-                if case .permissions(let user, _, let stamp) = entry.change { versions[user] = stamp.microseconds }
-            }
-            states[partition] = state
-        }
-        self.heads = heads
-        self.versions = versions
-        self.marks = marks
-        self.states = states
-    }
-
-    func revoked(of sessions: [TrackedSession]) -> Set<Int> {
-        var numbers: Set<Int> = []
-        for session in sessions {
-            guard let state = states[session.partition] else { continue }
-            let user = Array(session.user.text.utf8)
-            let tenant = session.tenant.map { Array($0.text.utf8) } ?? []
-            let isRevoked = user.withUnsafeBytes { user in
-                tenant.withUnsafeBytes { tenant in
-                    state.standing(
-                        session: session.id, user: user, tenant: session.tenant == nil ? nil : tenant,
-                        stamp: session.claims.stamp) == .revoked
-                }
-            }
-            if isRevoked { numbers.insert(session.number) }
-        }
-        return numbers
-    }
-}
-
-/// One partition as a Redis holds it.
-private struct StoredPartition {
-    var head: LogPosition?
-    var mark: UInt64 = 0
-    var entries: [ReplicatedEntry] = []
-
-    init(_ data: SimulatedDatabase, _ partition: Partition) {
         let keys = StoreKeys(namespace: "curfew")
-        if let seq = data.hashField(keys.head(partition), "seq").flatMap({ UInt64($0) }),
-            let tag = data.hashField(keys.head(partition), "tag").flatMap({ EventTag($0) })
-        {
-            head = LogPosition(seq: seq, tag: tag)
-        }
-        mark = data.hashField(keys.head(partition), "mark").flatMap { UInt64($0) } ?? 0
-        for (member, score) in data.scoredMembers(keys.revoked(partition)) {
-            let value = data.hashField(keys.values(partition), member) ?? ""
-            if let entry = ReplicatedEntry(member: member, value: value, until: WallTime(seconds: Int64(score))) {
-                entries.append(entry)
+        for partition in partitions {
+            let head = keys.head(partition)
+            marks[partition] = data.hashField(head, "mark").flatMap { UInt64($0) } ?? 0
+            if let seq = data.hashField(head, "seq").flatMap({ UInt64($0) }),
+                let tag = data.hashField(head, "tag").flatMap({ EventTag($0) })
+            {
+                heads[partition] = LogPosition(seq: seq, tag: tag)
             }
         }
     }

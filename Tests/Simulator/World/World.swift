@@ -32,10 +32,8 @@ final class World: @unchecked Sendable {
     private(set) var isHealing = false
     /// Told of nodes that something was done to.
     var onTrouble: (SimulatedNode) -> Void = { _ in }
-    /// Told of changes whose wait for the cluster is over.
-    var onWaited: (TrackedChange) -> Void = { _ in }
-    /// What the last change returned: what `Curfew-At-Least` asks for.
-    var lastFence: [FenceToken]?
+    /// Told of changes that returned.
+    var onChanged: (TrackedChange) -> Void = { _ in }
 
     /// Longer than any way back: reconnects, a new term's wait, a late fence.
     private static let recovery: Int64 = .seconds(12)
@@ -93,7 +91,10 @@ final class World: @unchecked Sendable {
     func run() -> RunResult {
         let workload = Workload(world: self, chance: chance.fork())
         onTrouble = { workload.look(at: $0, rounds: 60) }
-        onWaited = { workload.verify($0) }
+        onChanged = { change in
+            workload.readBack(change)
+            if change.waitsForCluster { workload.verify(change) }
+        }
         workload.begin()
         Nemesis(world: self, chance: chance.fork()).begin()
         pass(until: scenario.duration)
@@ -177,7 +178,7 @@ final class World: @unchecked Sendable {
     private func end() {
         isHealing = true
         onTrouble = { _ in }
-        onWaited = { _ in }
+        onChanged = { _ in }
         let all = nodes + deadNodes
         for node in all {
             node.process.revive()
