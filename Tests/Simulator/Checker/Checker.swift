@@ -139,8 +139,13 @@ final class Checker {
     }
 
     func asked(_ kind: TrackedChange.Kind, waitsForCluster: Bool) -> TrackedChange {
+        var tokensSession: Int?
+        if case .revoke(.token(let token)) = kind {
+            tokensSession = sessions.first { $0.tokens.contains(Array(token.utf8)) }?.number
+        }
         let change = TrackedChange(
-            number: changes.count, kind: kind, askedAt: agenda.now, waitsForCluster: waitsForCluster)
+            number: changes.count, kind: kind, askedAt: agenda.now, waitsForCluster: waitsForCluster,
+            tokensSession: tokensSession)
         changes.append(change)
         return change
     }

@@ -96,6 +96,8 @@ final class TrackedChange: @unchecked Sendable {
     let kind: Kind
     let askedAt: Int64
     let waitsForCluster: Bool
+    /// Where it names a token: whose it is.
+    let tokensSession: Int?
     /// When the answer left the node; `nil` while it is out, or where the outcome is unknown.
     var answeredAt: Int64?
     var propagation: PropagationState?
@@ -122,8 +124,9 @@ final class TrackedChange: @unchecked Sendable {
         var latestClockSeconds: Int64
     }
 
-    init(number: Int, kind: Kind, askedAt: Int64, waitsForCluster: Bool) {
+    init(number: Int, kind: Kind, askedAt: Int64, waitsForCluster: Bool, tokensSession: Int?) {
         self.number = number
+        self.tokensSession = tokensSession
         self.kind = kind
         self.askedAt = askedAt
         self.waitsForCluster = waitsForCluster
@@ -145,7 +148,7 @@ final class TrackedChange: @unchecked Sendable {
         if target.isCutoff, !reaches(session) { return false }
         switch target {
         case .session(let id): return id == session.id
-        case .token(let token): return session.tokens.contains(Array(token.utf8))
+        case .token: return tokensSession == session.number
         case .user(let user): return user == session.user
         case .tenant(let tenant): return tenant == session.tenant
         case .everyone: return true
@@ -184,7 +187,7 @@ final class TrackedChange: @unchecked Sendable {
         if !whenever, let answeredAt, session.askedAt > answeredAt, target.isCutoff { return false }
         switch target {
         case .session(let id): return id == session.id
-        case .token(let token): return session.tokens.contains(Array(token.utf8))
+        case .token: return tokensSession == session.number
         case .user(let user): return user == session.user
         case .device(let user, let device): return user == session.user && device == session.device
         case .userExcept(let user, let id): return user == session.user && id != session.id
