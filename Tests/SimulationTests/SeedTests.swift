@@ -38,6 +38,8 @@ struct SeedTests {
         ])
         #expect(status == 0, "\(text)")
         #expect(text.contains("no violation"))
+        // Forgetting is part of what they try.
+        #expect(text.contains(/[1-9][0-9]* entries swept in Redis, [1-9][0-9]* forgotten in memory/))
     }
 
     @Test("one seed is one run, bit for bit, in any process")

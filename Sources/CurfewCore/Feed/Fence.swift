@@ -36,6 +36,8 @@ public struct Fence: Hashable, Sendable {
     public let givesUpAt: BootTime?
     /// Since when the asker had watched the membership, when it asked.
     public let watchedSince: BootTime?
+    /// Of the Redis that ran the script it is known that it is the one this node follows.
+    private let isReignFollowed: Bool
     private var isMembershipTrusted: Bool
     private var isChained = false
     /// Those of `waitedFor` that serve past Δ by choice: waiting proves nothing about them.
@@ -44,16 +46,17 @@ public struct Fence: Hashable, Sendable {
     /// - Parameters:
     ///   - members: whom the script's reply named, this node left out, those that stand still left out.
     ///   - watchedSince: when this node began to watch this chain on this connection; `nil` if it does not.
+    ///   - isReignFollowed: whether the reply came from the reign that this node follows, as far as it knows.
     ///   - sentAt: before the script was sent. - repliedAt: when its reply was read.
     public init(
         position: LogPosition, waitedFor: Set<NodeID>, staleServers: Set<NodeID>, watchedSince: BootTime?,
-        sentAt: BootTime,
-        repliedAt: BootTime, bounds: FeedBounds, givesUpAt: BootTime?
+        isReignFollowed: Bool, sentAt: BootTime, repliedAt: BootTime, bounds: FeedBounds, givesUpAt: BootTime?
     ) {
         self.position = position
         self.waitedFor = waitedFor
         self.staleServers = staleServers.intersection(waitedFor)
         self.watchedSince = watchedSince
+        self.isReignFollowed = isReignFollowed
         isMembershipTrusted = watchedSince.map { sentAt - $0 > bounds.patience } ?? false
         fencedAt = repliedAt + bounds.patience
         self.givesUpAt = givesUpAt
@@ -79,7 +82,9 @@ public struct Fence: Hashable, Sendable {
 
     private mutating func expire(at now: BootTime) {
         if now > fencedAt {
-            outcome = staleServers.isSubset(of: acknowledged) ? .fenced : .pending
+            // 1. The script is run, and its reply is slow. 2. Redis loses everything, and every node reconciles with the new one.
+            // 3. The reply is read. Nobody knew the event when the new term began; it is only now written again.
+            outcome = isReignFollowed && staleServers.isSubset(of: acknowledged) ? .fenced : .pending
         } else if let givesUpAt, now >= givesUpAt {
             outcome = .pending
         }

@@ -39,6 +39,10 @@ package final class Primary: Sendable {
         var refusals: [Partition: String] = [:]
     }
     let state = Mutex(State())
+
+    /// Whether a script's own writing proves nothing here (WriteProbe).
+    var needsWriteProbes: Bool { state.withLock { $0.info?.refusesScriptsWithoutReplicas != true } }
+
     let wanted = Mutex(Wanted())
     let wakeups: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation

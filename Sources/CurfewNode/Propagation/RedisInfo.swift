@@ -31,6 +31,9 @@ package struct RedisInfo: Sendable, Equatable {
     package var runID: String? { fields["run_id"] }
     package var replicationID: String? { fields["master_replid"] }
 
+    /// From 7.0 on a script that may not write for want of replicas is refused as a whole.
+    var refusesScriptsWithoutReplicas: Bool { (majorVersion ?? 0) >= 7 }
+
     /// Redis 6.2 is the oldest that has what the scripts need (`ZADD GT`, scripts replicated by effects).
     package static func isSupported(version: String) -> Bool {
         let numbers = version.split(separator: ".").prefix(2).map { Int($0) ?? 0 }
@@ -39,10 +42,9 @@ package struct RedisInfo: Sendable, Equatable {
     }
 
     /// SPUBLISH and SSUBSCRIBE, since 7.0.
-    package var hasShardedPubSub: Bool {
-        guard let major = version?.split(separator: ".").first.flatMap({ Int($0) }) else { return false }
-        return major >= 7
-    }
+    package var hasShardedPubSub: Bool { (majorVersion ?? 0) >= 7 }
+
+    private var majorVersion: Int? { version?.split(separator: ".").first.flatMap { Int($0) } }
 
     /// Whether this policy may evict keys without a TTL, the revocation list among them: that would un-revoke.
     package static func canEvictRevocations(policy: String) -> Bool {

@@ -19,7 +19,12 @@ extension SessionService {
                 session, user: request.user, device: request.device,
                 lifetime: settings.sessionLifetime, hasRefreshToken: request.kind == .api,
                 record: SessionRecord.fields(of: request), driver.known(partition))
-            return try IssueReply(try await followed.link.run(call))
+            // A login that a primary takes which was cut off is lost, and its stamp is above what the others revoke meanwhile.
+            let probes = followed.primary.needsWriteProbes ? [WriteProbe.command(keys, partition)] : []
+            let replies = try await followed.link.evaluateAll([call], then: probes)
+            for reply in replies.dropFirst() { try WriteProbe.verify(reply) }
+            guard let reply = replies.first else { throw .unexpectedReply(operation: "issue", expected: "a reply") }
+            return try IssueReply(try reply.checked(for: "issue"))
         }
         table.withPartition(partition) { $0.feed.see(reply.stamp) }
         // Since the last poll. Nobody gets a token of what was written.

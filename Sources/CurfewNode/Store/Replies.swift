@@ -63,13 +63,13 @@ struct ReplyReader {
 }
 
 /// `sweep.lua`.
-struct SweepReply {
+package struct SweepReply {
     /// Entries and due sessions that went.
-    let gone: UInt64
+    package let gone: UInt64
     /// How far the forgetting clocks of all nodes came; `nil` where none ever said.
-    let past: WallTime?
+    package let past: WallTime?
 
-    init(_ value: RedisValue) throws(RedisError) {
+    package init(_ value: RedisValue) throws(RedisError) {
         var reader = try ReplyReader(value, operation: "sweep")
         gone = try reader.number()
         let seconds = try reader.number()

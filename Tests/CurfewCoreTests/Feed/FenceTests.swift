@@ -10,11 +10,11 @@ struct FenceTests {
 
     private func fence(
         waitedFor: Set<NodeID> = [a, b], stale: Set<NodeID> = [], watchedSince: Int64? = 0, sentAt: Int64 = 5000,
-        givesUpAt: Int64? = nil
+        givesUpAt: Int64? = nil, isReignFollowed: Bool = true
     ) -> Fence {
         Fence(
             position: F.position(5), waitedFor: waitedFor, staleServers: stale,
-            watchedSince: watchedSince.map(F.at), sentAt: F.at(sentAt), repliedAt: F.at(sentAt + 1), bounds: F.bounds,
+            watchedSince: watchedSince.map(F.at), isReignFollowed: isReignFollowed, sentAt: F.at(sentAt), repliedAt: F.at(sentAt + 1), bounds: F.bounds,
             givesUpAt: givesUpAt.map(F.at))
     }
 
@@ -92,6 +92,10 @@ struct FenceTests {
         var grace = fence(stale: [Self.b])
         grace.handle(.tick(F.at(6022)))
         #expect(grace.outcome == .pending)
+
+        var lost = fence(isReignFollowed: false)
+        lost.handle(.tick(F.at(6022)))
+        #expect(lost.outcome == .pending, "its Redis may have lost it before anybody knew it")
 
         var acknowledgedGrace = fence(stale: [Self.b])
         acknowledgedGrace.handle(.acknowledged(by: Self.b))

@@ -2,7 +2,8 @@
 // one knew when it entered a term, and whether what it claims to have applied is there.
 //
 // The one exception that the protocol makes (I2): a change that Redis lost in a new term binds nobody there, unless a living node that
-// knew it reached that Redis within Δ of the term's start. "Reached" is: its first poll ran there by then, so it had reconciled.
+// knew it had reconciled with that Redis within Δ of the term's start: what it wrote again is in that Redis' log by then, or its first
+// poll as a follower ran there. What is written again later binds everybody Δ after that.
 
 import CurfewCore
 import CurfewNode
@@ -17,22 +18,28 @@ final class Checker {
     }
 
     private static let same = Array("same".utf8)
-    private let agenda: Agenda
-    private let deployment: Deployment
+    private static let renewed = Array("renewed".utf8)
+    let agenda: Agenda
+    let deployment: Deployment
     private let trace: Trace
-    private let bound: Int64
+    let bound: Int64
     private(set) var sessions: [TrackedSession] = []
+    var sessionsByID: [SessionID: TrackedSession] = [:]
     private(set) var changes: [TrackedChange] = []
-    private var log = TruthLog()
+    var log = TruthLog()
     private var arrivals: [[String: Arrival]] = []
-    /// By term: what its data began with.
-    private var inherited: [(revoked: Set<Int>, versions: [UserID: UInt64])] = []
+    /// By term: what its Redis holds.
+    private var truths: [TermTruth] = []
     /// By term: the highest stamp that its data began with or that was brought or given since.
     private var marks: [[Partition: UInt64]] = []
     private var refused: [String: Set<Int>] = [:]
+    /// By term and session: since when a fresh node of that term refuses it as revoked.
+    private var refusals: [Int: [Int: Int64]] = [:]
+    private var termOfRenewal: [SessionID: Int] = [:]
     private var latestClockSeconds: Int64 = 0
     private var termOfSession: [SessionID: Int] = [:]
-    private(set) var counts = Counts()
+    var counts = Counts()
+    private var forgetting = Forgetting()
     private(set) var violation: Violation?
 
     init(agenda: Agenda, deployment: Deployment, trace: Trace) {
@@ -53,9 +60,12 @@ final class Checker {
 
     func termBegan(_ term: TermRecord) {
         let data = InheritedData(term.data, partitions: deployment.partitions)
-        log.begin(heads: data.heads)
+        var truth = TermTruth()
+        for (partition, events) in log.begin(heads: data.heads) {
+            for event in events { truth.note(event, in: partition, at: term.began) }
+        }
+        truths.append(truth)
         arrivals.append([:])
-        inherited.append((data.revoked(of: sessions), data.versions))
         marks.append(data.marks)
     }
 
@@ -71,9 +81,14 @@ final class Checker {
                 let event = Event(String(decoding: message, as: UTF8.self))
             else { continue }
             log.append(event, in: partition, term: term)
+            truths[term].note(event, in: partition, at: agenda.now)
             note(event, in: partition, term: term, clockSeconds: server.clockMicroseconds / 1_000_000)
         }
-        if execution.hasWritten { deployment.noteName(of: server) }
+        if execution.hasWritten {
+            deployment.noteName(of: server)
+            noteForgetting(server, node, command, execution)
+        }
+        checkRenewal(command, execution, term: term)
         if command.operation == "issue", let id = command.issuedSession { termOfSession[id] = term }
         if command.operation == "poll", case .array(let answer) = execution.reply, answer.first == .bytes(Self.same),
             let partition = deployment.partition(of: command), self.term(of: node, partition) == term,
@@ -83,15 +98,31 @@ final class Checker {
         }
     }
 
+    private func noteForgetting(
+        _ server: SimulatedServer, _ node: SimulatedNode, _ command: RedisCommand, _ execution: Execution
+    ) {
+        guard let partition = deployment.partition(of: command) else { return }
+        var taken: Int?
+        if command.operation == "sweep", let reply = try? SweepReply(execution.reply) {
+            taken = Int(reply.gone)
+            forgetting.remembers(node.name, entries: node.entries)
+        }
+        let entries = server.redis.database.memberCount(deployment.keys.revoked(partition))
+        forgetting.executed(on: server.index, partition, entries: entries, taken: taken)
+        (counts.swept, counts.forgotten) = (forgetting.swept, forgetting.forgotten)
+    }
+
     /// Ties an event to the change that asked for it: the clients put the change's number into the reason.
     private func note(_ event: Event, in partition: Partition, term: Int, clockSeconds: Int64) {
         guard event.reason.hasPrefix("#"), let number = Int(event.reason.dropFirst()), number < changes.count else {
             return
         }
-        var named: Set<SessionID> = changes[number].written[partition]?.sessions ?? []
+        let before = changes[number].written[partition]
+        var named = before?.sessions ?? []
         if case .sessions(let ids) = event.change { named.formUnion(ids) }
         changes[number].written[partition] = TrackedChange.Written(
-            term: term, sessions: named, clockSeconds: clockSeconds, mark: marks[term][partition] ?? 0,
+            term: term, at: agenda.now, sessions: named, cutoff: max(before?.cutoff ?? .zero, event.change.cutoff),
+            clockSeconds: clockSeconds, mark: marks[term][partition] ?? 0,
             isTermYoung: agenda.now < deployment.terms[term].began + bound, latestClockSeconds: latestClockSeconds)
     }
 
@@ -102,13 +133,19 @@ final class Checker {
             number: sessions.count, issued: issued, claims: claims, askedAt: askedAt, issuedAt: agenda.now,
             term: termOfSession[issued.session] ?? 0)
         sessions.append(session)
+        sessionsByID[session.id] = session
         counts.issued += 1
         return session
     }
 
     func asked(_ kind: TrackedChange.Kind, waitsForCluster: Bool) -> TrackedChange {
+        var tokensSession: Int?
+        if case .revoke(.token(let token)) = kind {
+            tokensSession = sessions.first { $0.tokens.contains(Array(token.utf8)) }?.number
+        }
         let change = TrackedChange(
-            number: changes.count, kind: kind, askedAt: agenda.now, waitsForCluster: waitsForCluster)
+            number: changes.count, kind: kind, askedAt: agenda.now, waitsForCluster: waitsForCluster,
+            tokensSession: tokensSession)
         changes.append(change)
         return change
     }
@@ -116,6 +153,7 @@ final class Checker {
     func answered(_ change: TrackedChange, _ answer: ChangeAnswer) {
         change.answeredAt = agenda.now
         change.propagation = answer.propagation
+        change.fence = answer.fence
         change.version = answer.permissionsVersion
         counts.note(answer.propagation)
         if case .permissions = change.kind { counts.permissions += 1 }
@@ -123,22 +161,42 @@ final class Checker {
 
     // MARK: validate
 
-    /// An answer to validate that began at `began` (when the node turned to it).
-    func validated(_ session: TrackedSession, on node: SimulatedNode, began: Int64, _ result: ValidateResult) {
+    /// An answer about this token to a validate that began at `began` (when the node turned to it).
+    func validated(
+        _ session: TrackedSession, _ claims: Claims, atLeast: TrackedChange?, on node: SimulatedNode, began: Int64,
+        _ result: ValidateResult
+    ) {
         switch result {
-        case .active(let active): checkActive(session, node, began, active)
-        case .refused(let reason): checkRefused(session, node, reason)
+        case .active(let active): checkActive(session, node, began, active, atLeast)
+        case .refused(let reason): checkRefused(session, claims, node, reason)
         }
         checkChain(node, session.partition)
     }
 
-    private func checkActive(_ session: TrackedSession, _ node: SimulatedNode, _ began: Int64, _ active: ActiveSession)
-    {
+    private func checkActive(
+        _ session: TrackedSession, _ node: SimulatedNode, _ began: Int64, _ active: ActiveSession,
+        _ atLeast: TrackedChange?
+    ) {
         counts.active += 1
+        if atLeast != nil { counts.activeAtLeast += 1 }
         let term = term(of: node, session.partition)
+        if let term, let since = truths[term].endedSince(session), began > since + bound {
+            report(
+                "I1",
+                "\(node.name) answers active for s\(session.number), which its Redis' log ended at \(since / 1_000_000) ms"
+            )
+        }
+        if let term, let since = refusals[term]?[session.number], began > since + 2 * bound {
+            report(
+                "I5",
+                "\(node.name) answers active for s\(session.number), refused in this term since \(since / 1_000_000) ms"
+            )
+        }
         for change in changes {
-            guard let from = change.bindsFrom(bound: bound), began > from else { continue }
-            if change.ends(session), binds(change, session, term: term, in: session.partition) {
+            let asked = change === atLeast
+            // Who asks for at least this change is never answered from a state before it: no Δ.
+            guard let from = asked ? change.answeredAt : change.bindsFrom(bound: bound), began > from else { continue }
+            if change.ends(session), began > binding(change, session, term: term, slack: asked ? 0 : bound) ?? .max {
                 let state = change.propagation?.rawValue ?? ""
                 report(
                     change.propagation == .published || change.propagation == .pending ? "I1" : "I2",
@@ -146,7 +204,7 @@ final class Checker {
                         + "at \(from / 1_000_000) ms; the node follows term \(term.map(String.init) ?? "none"), the change "
                         + "ran in \(change.written[session.partition].map { String($0.term) } ?? "none")")
             }
-            checkPermissions(change, session, node, term, active)
+            checkPermissions(change, session, node, term, began, active, slack: asked ? 0 : bound)
         }
         if isClockLongOff(node) { report("I6", "\(node.name) answers active, and its clock is off") }
         if refused[node.name]?.contains(session.number) == true {
@@ -166,42 +224,49 @@ final class Checker {
     }
 
     private func checkPermissions(
-        _ change: TrackedChange, _ session: TrackedSession, _ node: SimulatedNode, _ term: Int?, _ active: ActiveSession
+        _ change: TrackedChange, _ session: TrackedSession, _ node: SimulatedNode, _ term: Int?, _ began: Int64,
+        _ active: ActiveSession, slack: Int64
     ) {
         guard case .permissions(let user, _) = change.kind, user == session.user, session.issuedAt < change.askedAt,
             change.reaches(session),
             let version = change.version, active.permissionsVersion < version
         else { return }
         let from = change.bindsFrom(bound: bound) ?? .max
-        guard
-            isBound(
-                change, term: term, in: session.partition, inherited: { $0.versions[user] ?? 0 >= version },
-                known: {
-                    $0.versions[user] ?? 0 >= version
-                })
-        else { return }
+        let binding = binding(
+            change, term: term, in: session.partition, slack: slack,
+            held: { $0.permissionsSince(user, version: version) }, known: { $0.versions[user] ?? 0 >= version })
+        guard let binding, began > binding else { return }
         report(
             "I2 (permissions)",
             "\(node.name) answers with version \(active.permissionsVersion) for s\(session.number), \(version) is in force "
                 + "since \(from / 1_000_000) ms")
     }
 
-    private func checkRefused(_ session: TrackedSession, _ node: SimulatedNode, _ reason: RefusalReason) {
+    private func checkRefused(
+        _ session: TrackedSession, _ claims: Claims, _ node: SimulatedNode, _ reason: RefusalReason
+    ) {
         counts.refused += 1
         counts.refusalsByReason[reason.rawValue, default: 0] += 1
         switch reason {
         case .sessionRevoked:
-            if node.knowsRevoked(session) { refused[node.name, default: []].insert(session.number) }
+            if node.knowsRevoked(session) {
+                refused[node.name, default: []].insert(session.number)
+                let isFresh = node.table.withPartition(session.partition) {
+                    $0.feed.isFresh(at: node.parts.service.clock.boot())
+                }
+                if isFresh, let term = term(of: node, session.partition), refusals[term]?[session.number] == nil {
+                    refusals[term, default: [:]][session.number] = agenda.now
+                }
+            }
             let isExplained =
-                changes.contains { $0.mayEnd(session) }
+                changes.contains { $0.hasEnded(session, termBegan: deployment.terms[session.term].began, bound: bound) }
                 || session.mayBeReused(
                     at: agenda.now, grace: 900_000_000,
                     clockSteppedAt: deployment.servers.map(\.clockSteppedAt).max() ?? .min)
-                || session.isOfYoungTerm(deployment, bound, changes)
             if !isExplained { report("I6", "\(node.name) refuses s\(session.number), which nothing revoked") }
         case .tokenExpired:
             // Its clock may be wrong by the skew bound.
-            let isOver = SimulatedTime.wallSeconds(at: agenda.now) + 45 >= session.claims.expiresAt.seconds
+            let isOver = claims.isOver(at: agenda.wallSeconds)
             let isClockWrong =
                 deployment.servers.contains { $0.clockOffsetMicroseconds != 0 } || deployment.hasSteppedClock
             if !isOver, !isClockWrong, abs(node.process.wallOffsetSeconds) <= 30 {
@@ -222,89 +287,56 @@ final class Checker {
     ) {
         counts.renewed += 1
         session.renewed(issued, claims)
-        let term = term(of: node, session.partition)
-        guard let term, began > deployment.terms[term].began + bound else { return }
+        guard let term = termOfRenewal[session.id], began > deployment.terms[term].began + bound else { return }
         for change in changes where change.ends(session) {
-            guard let answeredAt = change.answeredAt, began > answeredAt + bound,
-                binds(change, session, term: term, in: session.partition)
+            guard let from = change.answeredAt, began > from,
+                began > binding(change, session, term: term, slack: 0) ?? .max
             else { continue }
             report("I5", "\(node.name) renews s\(session.number), which change #\(change.number) ended")
         }
         if session.claims.stamp != claims.stamp { report("I5", "s\(session.number) was renewed with another stamp") }
     }
 
+    /// What ends a session and what renews it run one after the other in Redis: no slack, and none for what was forgotten since.
+    private func checkRenewal(_ command: RedisCommand, _ execution: Execution, term: Int) {
+        guard command.operation == "renew", case .array(let answer) = execution.reply,
+            answer.first == .bytes(Self.renewed),
+            let id = command.renewedSession
+        else { return }
+        termOfRenewal[id] = term
+        guard let session = sessionsByID[id], let since = truths[term].endedSince(session) else { return }
+        report("I5", "Redis renews s\(session.number), which its own log ended at \(since / 1_000_000) ms")
+    }
+
     // MARK: the exception
 
-    private func term(of node: SimulatedNode, _ partition: Partition) -> Int? {
+    func term(of node: SimulatedNode, _ partition: Partition) -> Int? {
         let term = node.table.withPartition(partition) { $0.feed.term }
         return term.flatMap { deployment.index(of: $0) }
     }
 
-    private func binds(_ change: TrackedChange, _ session: TrackedSession, term: Int?, in partition: Partition) -> Bool
-    {
-        isBound(
-            change, term: term, in: partition, inherited: { $0.revoked.contains(session.number) },
+    /// From when on a node of this term must know that the session has ended; `nil` where it need not.
+    func binding(_ change: TrackedChange, _ session: TrackedSession, term: Int?, slack: Int64) -> Int64? {
+        binding(
+            change, term: term, in: session.partition, slack: slack, held: { $0.endedSince(session) },
             known: { $0.revoked.contains(session.number) })
     }
 
-    private func isBound(
-        _ change: TrackedChange, term: Int?, in partition: Partition,
-        inherited hasInherited: ((revoked: Set<Int>, versions: [UserID: UInt64])) -> Bool, known: (Arrival) -> Bool
-    ) -> Bool {
-        guard let term, let written = change.written[partition] else { return true }
-        guard term > written.term else { return true }
-        if hasInherited(inherited[term]) { return true }
+    /// In the term in which the change ran and before, at once. In a later one, from its start on where its Redis holds the change, or
+    /// should hold it, within Δ: everybody else is a newcomer for so long. Where it came later, after the slack.
+    private func binding(
+        _ change: TrackedChange, term: Int?, in partition: Partition, slack: Int64,
+        held: (TermTruth) -> Int64?, known: (Arrival) -> Bool
+    ) -> Int64? {
+        guard let term, let written = change.written[partition] else { return .min }
+        guard term > written.term else { return .min }
         let latest = deployment.terms[term].began + bound
-        return arrivals[term].values.contains { arrival in
+        let since = held(truths[term])
+        if let since, since <= latest { return .min }
+        let isKnown = arrivals[term].values.contains { arrival in
             known(arrival) && (arrival.polledAt[partition] ?? .max) <= latest
         }
-    }
-
-    // MARK: I4
-
-    /// What a fresh node has applied, up to the head that its last poll named, is in the log of its term's Redis, and in force.
-    /// (Before its first poll on a chain, and while it reads the log up to a newer head, it is fresh from what was before; past that
-    /// head a late message of a lost fork can pass for the next event until the next poll.)
-    private func checkChain(_ node: SimulatedNode, _ partition: Partition) {
-        let now = node.parts.service.clock.boot()
-        let feed = node.table.withPartition(partition) { $0.feed }
-        guard feed.isFresh(at: now), feed.watchedSince != nil, let applied = feed.applied, let head = feed.head,
-            applied.seq >= head.seq, let term = term(of: node, partition)
-        else { return }
-        let events = log.events(in: partition, term: term)
-        if let entry = events.last(where: { $0.position.seq == head.seq }), !feed.hasApplied(entry.position) {
-            report(
-                "I4",
-                "\(node.name) has applied \(applied.seq) (\(applied.tag)) of another chain than its Redis' (\(entry.position.tag)) in "
-                    + "term \(term)")
-        }
-        for event in events.suffix(64) where event.position.seq <= head.seq && !node.hasInForce(event, in: partition) {
-            report("I4", "\(node.name) is at \(head.seq) without event \(event.position.seq)")
-        }
-    }
-
-    /// I3: what one ready node knows, all know.
-    func checkAgreement(of nodes: [SimulatedNode]) {
-        for session in sessions where !session.isOver(at: agenda.now) {
-            guard let knowing = nodes.first(where: { $0.knowsRevoked(session) }) else { continue }
-            for node in nodes where !node.knowsRevoked(session) {
-                report("I3", "\(node.name) does not know that s\(session.number) has ended, and \(knowing.name) does")
-            }
-        }
-    }
-
-    /// I3: everything that returned is in force on every node that is ready, once the faults are over.
-    func checkEverything(on node: SimulatedNode) {
-        for change in changes where change.answeredAt != nil {
-            for session in sessions where change.ends(session) && !session.isOver(at: agenda.now) {
-                let term = term(of: node, session.partition)
-                guard binds(change, session, term: term, in: session.partition) else { continue }
-                counts.checkedAtEnd += 1
-                if !node.knowsRevoked(session) {
-                    report("I3", "\(node.name) does not know that change #\(change.number) ended s\(session.number)")
-                }
-            }
-        }
+        return isKnown ? .min : since.map { $0 + slack }
     }
 
     func noteUnavailable() { counts.unavailable += 1 }
@@ -323,22 +355,4 @@ extension Checker.Arrival {
         revoked = Set(sessions.lazy.filter { node.knowsRevoked($0) }.map(\.number))
         versions = node.permissionVersions(of: Set(sessions.map(\.user)))
     }
-}
-
-extension RedisCommand {
-    /// Of a script: ARGV[2], behind the digest, the number of keys and the keys.
-    fileprivate var mark: UInt64? {
-        guard verb == "EVALSHA" || verb == "EVAL", let text = scriptArgument(2) else { return nil }
-        return UInt64(text)
-    }
-
-    private func scriptArgument(_ number: Int) -> String? {
-        guard arguments.count > 1, let keys = Int(String(decoding: arguments[1].bytes, as: UTF8.self)),
-            arguments.indices.contains(1 + keys + number)
-        else { return nil }
-        return String(decoding: arguments[1 + keys + number].bytes, as: UTF8.self)
-    }
-
-    /// Of an `issue` call: ARGV[10].
-    fileprivate var issuedSession: SessionID? { scriptArgument(10).flatMap { SessionID($0) } }
 }

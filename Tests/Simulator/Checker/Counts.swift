@@ -24,6 +24,11 @@ package struct Counts: Sendable {
     package var renewalsRefused: [String: Int] = [:]
     package var terms = 0
     package var checkedAtEnd = 0
+    /// Answers to clients that asked for at least a change of their own.
+    package var activeAtLeast = 0
+    /// Entries whose time was over: taken out of a Redis, and out of a node's memory (at least so many).
+    package var swept = 0
+    package var forgotten = 0
 
     package init() {}
 
@@ -56,18 +61,22 @@ package struct Counts: Sendable {
         left.renewalsRefused.merge(right.renewalsRefused, uniquingKeysWith: +)
         left.terms += right.terms
         left.checkedAtEnd += right.checkedAtEnd
+        left.activeAtLeast += right.activeAtLeast
+        left.swept += right.swept
+        left.forgotten += right.forgotten
     }
 
     package var text: String {
         """
         \(runs) runs, \(faults) faults, \(terms) terms of Redis
-        \(active + refused + unavailable) validations: \(active) active, \(refused) refused, \(unavailable) unavailable
+        \(active + refused + unavailable) validations: \(active) active (\(activeAtLeast) with Curfew-At-Least), \(refused) refused, \(unavailable) unavailable
         \(acknowledged + fenced + published + pending) changes: \(acknowledged) acknowledged, \(fenced) fenced, \
         \(published) published, \(pending) pending; \(failedWrites) writes failed, \(issued) sessions issued, \
         \(renewed) renewals, \(permissions) changes of permissions
         refused: \(Self.list(refusalsByReason)); not renewed: \(Self.list(renewalsRefused))
         faults: \(Self.list(faultsByKind))
         \(checkedAtEnd) revocations looked for on ready nodes at the ends
+        \(swept) entries swept in Redis, \(forgotten) forgotten in memory
         """
     }
 

@@ -6,8 +6,8 @@ extension SimulatedDatabase {
         return fields[Bytes(field)]?.text
     }
 
-    func scoredMembers(_ key: String) -> [(member: String, score: Double)] {
-        guard case .sortedSet(let set) = entries[Bytes(key)]?.value else { return [] }
-        return set.elements.map { ($0.member.text, $0.score) }
+    func memberCount(_ key: String) -> Int {
+        guard case .sortedSet(let set) = entries[Bytes(key)]?.value else { return 0 }
+        return set.elements.count
     }
 }

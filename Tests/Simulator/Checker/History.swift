@@ -96,9 +96,13 @@ final class TrackedChange: @unchecked Sendable {
     let kind: Kind
     let askedAt: Int64
     let waitsForCluster: Bool
+    /// Where it names a token: whose it is.
+    let tokensSession: Int?
     /// When the answer left the node; `nil` while it is out, or where the outcome is unknown.
     var answeredAt: Int64?
     var propagation: PropagationState?
+    /// What `Curfew-At-Least` asks for.
+    var fence: [FenceToken] = []
     /// For permissions: the stamp that it got.
     var version: UInt64?
     /// By partition: in which term its script ran, and the sessions that its event names.
@@ -106,7 +110,10 @@ final class TrackedChange: @unchecked Sendable {
 
     struct Written {
         var term: Int
+        var at: Int64
         var sessions: Set<SessionID>
+        /// Tokens with a smaller stamp are over.
+        var cutoff: Stamp
         /// What its Redis' clock showed.
         var clockSeconds: Int64
         /// The highest stamp that its Redis began with, or that a node brought before.
@@ -117,8 +124,9 @@ final class TrackedChange: @unchecked Sendable {
         var latestClockSeconds: Int64
     }
 
-    init(number: Int, kind: Kind, askedAt: Int64, waitsForCluster: Bool) {
+    init(number: Int, kind: Kind, askedAt: Int64, waitsForCluster: Bool, tokensSession: Int?) {
         self.number = number
+        self.tokensSession = tokensSession
         self.kind = kind
         self.askedAt = askedAt
         self.waitsForCluster = waitsForCluster
@@ -140,7 +148,7 @@ final class TrackedChange: @unchecked Sendable {
         if target.isCutoff, !reaches(session) { return false }
         switch target {
         case .session(let id): return id == session.id
-        case .token(let token): return session.tokens.contains(Array(token.utf8))
+        case .token: return tokensSession == session.number
         case .user(let user): return user == session.user
         case .tenant(let tenant): return tenant == session.tenant
         case .everyone: return true
@@ -174,16 +182,36 @@ final class TrackedChange: @unchecked Sendable {
     }
 
     /// Whether it may have anything to do with this session, whatever became of it.
-    func mayEnd(_ session: TrackedSession) -> Bool {
+    func mayEnd(_ session: TrackedSession, whenever: Bool = false) -> Bool {
         guard case .revoke(let target) = kind else { return false }
-        if let answeredAt, session.askedAt > answeredAt, target.isCutoff { return false }
+        if !whenever, let answeredAt, session.askedAt > answeredAt, target.isCutoff { return false }
         switch target {
         case .session(let id): return id == session.id
-        case .token(let token): return session.tokens.contains(Array(token.utf8))
-        case .user(let user), .device(let user, _): return user == session.user
+        case .token: return tokensSession == session.number
+        case .user(let user): return user == session.user
+        case .device(let user, let device): return user == session.user && device == session.device
         case .userExcept(let user, let id): return user == session.user && id != session.id
         case .tenant(let tenant): return tenant == session.tenant
         case .everyone: return true
+        }
+    }
+
+    /// Whether its event, as Redis logged it, ends this session. A cutoff ends logins before it. Those after it only where they were made
+    /// by a later term's Redis in its first moments, which did not know the mark yet (docs/verification.md, "Not promised").
+    func hasEnded(_ session: TrackedSession, termBegan: Int64, bound: Int64) -> Bool {
+        guard case .revoke(let target) = kind, let written = written[session.partition] else { return false }
+        guard target.isCutoff else { return written.sessions.contains(session.id) }
+        guard session.claims.stamp < written.cutoff, mayEnd(session, whenever: true) else { return false }
+        return session.askedAt <= written.at || (session.term > written.term && session.issuedAt <= termBegan + bound)
+    }
+}
+
+extension Change {
+    /// Of a user, a tenant or everyone; else zero, which ends nothing.
+    var cutoff: Stamp {
+        switch self {
+        case .user(_, let stamp), .tenant(_, let stamp), .everyone(let stamp): stamp
+        case .sessions, .permissions, .nothing: .zero
         }
     }
 }

@@ -23,6 +23,13 @@ extension SimulatedNode {
         }
     }
 
+    /// How much it remembers.
+    var entries: Int {
+        table.count.all.reduce(0) { sum, partition in
+            sum + table.withPartition(partition) { $0.state.sessionCount + $0.state.subjectCount }
+        }
+    }
+
     /// The newest permission change of each user that has one.
     func permissionVersions(of users: Set<UserID>) -> [UserID: UInt64] {
         var versions: [UserID: UInt64] = [:]
@@ -39,7 +46,7 @@ extension SimulatedNode {
 
     /// Whether what an event says is in force; what may be forgotten counts as if it were.
     func hasInForce(_ event: Event, in partition: Partition) -> Bool {
-        guard event.until.seconds > max(process.wallSeconds, SimulatedTime.wallSeconds(at: process.agenda.now)) + 60
+        guard event.until.seconds > max(process.wallSeconds, process.agenda.wallSeconds) + 60
         else {
             return true
         }
@@ -63,88 +70,29 @@ extension RevocationState {
     }
 }
 
-extension TrackedSession {
-    /// Past its end on every clock that may be wrong by the skew bound.
-    func isOver(at now: Int64) -> Bool { SimulatedTime.wallSeconds(at: now) + 45 >= claims.expiresAt.seconds }
-
-    /// The protocol's documented exception to I6: a login in a term's first moments can be ended by the re-assertion of an older cutoff
-    /// that was ahead of the new Redis' clock.
-    func isOfYoungTerm(_ deployment: Deployment, _ bound: Int64, _ changes: [TrackedChange]) -> Bool {
-        let hasCutoff = changes.contains { change in
-            guard case .revoke(let target) = change.kind else { return false }
-            return target.isCutoff && change.askedAt < issuedAt
-        }
-        return hasCutoff
-            && deployment.terms.dropFirst().contains { $0.began <= issuedAt && issuedAt < $0.began + 4 * bound }
-    }
+extension Claims {
+    /// Past its end on some clock that may be wrong by the skew bound.
+    func isOver(at wallSeconds: Int64) -> Bool { wallSeconds + 45 >= expiresAt.seconds }
 }
 
-/// What a term's data began with.
+extension TrackedSession {
+    func isOver(at wallSeconds: Int64) -> Bool { claims.isOver(at: wallSeconds) }
+}
+
+/// Where a term's data began.
 struct InheritedData {
-    let heads: [Partition: LogPosition]
-    let versions: [UserID: UInt64]
-    let marks: [Partition: UInt64]
-    private var states: [Partition: RevocationState] = [:]
+    var heads: [Partition: LogPosition] = [:]
+    var marks: [Partition: UInt64] = [:]
 
     init(_ data: SimulatedDatabase, partitions: [Partition]) {
-        var heads: [Partition: LogPosition] = [:]
-        var versions: [UserID: UInt64] = [:]
-        var marks: [Partition: UInt64] = [:]
-        var states: [Partition: RevocationState] = [:]
-        for partition in partitions {
-            let store = StoredPartition(data, partition)
-            heads[partition] = store.head
-            marks[partition] = store.mark
-            var state = RevocationState(partition: partition)
-            for entry in store.entries {
-                state.apply(entry.change, until: entry.until, partition: partition)
-                if case .permissions(let user, _, let stamp) = entry.change { versions[user] = stamp.microseconds }
-            }
-            states[partition] = state
-        }
-        self.heads = heads
-        self.versions = versions
-        self.marks = marks
-        self.states = states
-    }
-
-    func revoked(of sessions: [TrackedSession]) -> Set<Int> {
-        var numbers: Set<Int> = []
-        for session in sessions {
-            guard let state = states[session.partition] else { continue }
-            let user = Array(session.user.text.utf8)
-            let tenant = session.tenant.map { Array($0.text.utf8) } ?? []
-            let isRevoked = user.withUnsafeBytes { user in
-                tenant.withUnsafeBytes { tenant in
-                    state.standing(
-                        session: session.id, user: user, tenant: session.tenant == nil ? nil : tenant,
-                        stamp: session.claims.stamp) == .revoked
-                }
-            }
-            if isRevoked { numbers.insert(session.number) }
-        }
-        return numbers
-    }
-}
-
-/// One partition as a Redis holds it.
-private struct StoredPartition {
-    var head: LogPosition?
-    var mark: UInt64 = 0
-    var entries: [ReplicatedEntry] = []
-
-    init(_ data: SimulatedDatabase, _ partition: Partition) {
         let keys = StoreKeys(namespace: "curfew")
-        if let seq = data.hashField(keys.head(partition), "seq").flatMap({ UInt64($0) }),
-            let tag = data.hashField(keys.head(partition), "tag").flatMap({ EventTag($0) })
-        {
-            head = LogPosition(seq: seq, tag: tag)
-        }
-        mark = data.hashField(keys.head(partition), "mark").flatMap { UInt64($0) } ?? 0
-        for (member, score) in data.scoredMembers(keys.revoked(partition)) {
-            let value = data.hashField(keys.values(partition), member) ?? ""
-            if let entry = ReplicatedEntry(member: member, value: value, until: WallTime(seconds: Int64(score))) {
-                entries.append(entry)
+        for partition in partitions {
+            let head = keys.head(partition)
+            marks[partition] = data.hashField(head, "mark").flatMap { UInt64($0) } ?? 0
+            if let seq = data.hashField(head, "seq").flatMap({ UInt64($0) }),
+                let tag = data.hashField(head, "tag").flatMap({ EventTag($0) })
+            {
+                heads[partition] = LogPosition(seq: seq, tag: tag)
             }
         }
     }

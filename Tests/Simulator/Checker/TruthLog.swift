@@ -9,13 +9,14 @@ struct TruthLog {
     private(set) var termOfTag: [EventTag: Int] = [:]
 
     /// The data that a term begins with may come from any term before it: its last event says from which.
-    mutating func begin(heads: [Partition: LogPosition]) {
+    mutating func begin(heads: [Partition: LogPosition]) -> [Partition: [Event]] {
         var kept: [Partition: [Event]] = [:]
         for (partition, head) in heads {
             let known = termOfTag[head.tag].flatMap { events[$0][partition] } ?? []
             kept[partition] = known.filter { $0.position.seq <= head.seq }
         }
         events.append(kept)
+        return kept
     }
 
     mutating func append(_ event: Event, in partition: Partition, term: Int) {

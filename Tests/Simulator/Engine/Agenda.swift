@@ -7,8 +7,18 @@ import HeapModule
 final class Agenda {
     /// Nanoseconds since the run began.
     private(set) var now: Int64 = 0
+    /// Wall clocks run so many times as fast as boot clocks. Every bound of freshness is counted on boot clocks, every lifetime on wall
+    /// clocks: so this is a cluster whose Δ, polls and faults take so many times as long, at the price of one that is quick. What is
+    /// kept for minutes (`until`) is then forgotten within a run.
+    let pace: Int64
     private var heap = Heap<Entry>()
     private var entriesMade: UInt64 = 0
+
+    init(pace: Int64) { self.pace = pace }
+
+    /// What a wall clock shows that is right.
+    var wallMicroseconds: Int64 { SimulatedTime.origin * 1_000_000 + now / 1000 * pace }
+    var wallSeconds: Int64 { wallMicroseconds / 1_000_000 }
 
     private struct Entry: Comparable {
         let time: Int64

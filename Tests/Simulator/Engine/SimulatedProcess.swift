@@ -70,7 +70,9 @@ final class SimulatedProcess: TaskExecutor, Surroundings, @unchecked Sendable {
     // MARK: Surroundings
 
     var uptime: Duration { .nanoseconds(bootOffset + Int64(Double(agenda.now) * rate)) }
-    var wallSeconds: Int64 { SimulatedTime.wallSeconds(at: agenda.now) + wallOffsetSeconds }
+    /// As fast as wall clocks, and stepped by nobody.
+    var age: Duration { .nanoseconds(bootOffset + Int64(Double(agenda.now * agenda.pace) * rate)) }
+    var wallSeconds: Int64 { agenda.wallSeconds + wallOffsetSeconds }
     func random() -> UInt64 { chance.next() }
 
     func schedule(in duration: Duration, _ work: @escaping @Sendable () -> Void) { after(duration, work) }
@@ -99,12 +101,10 @@ final class SimulatedProcess: TaskExecutor, Surroundings, @unchecked Sendable {
     }
 }
 
-/// What the world's clocks show in true time.
+/// What the world's clocks show when a run begins.
 enum SimulatedTime {
     /// 2026-11-25T00:00:00Z.
     static let origin: Int64 = 1_795_564_800
-
-    static func wallSeconds(at now: Int64) -> Int64 { origin + now / 1_000_000_000 }
 }
 
 /// Woken once, by its timer or by the end of its task.

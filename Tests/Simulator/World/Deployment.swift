@@ -49,6 +49,7 @@ final class Deployment {
         for server in servers {
             server.redis.minimumReplicasToWrite = scenario.needsReplicas ? 1 : 0
             server.redis.letsScriptsWrite = scenario.letsScriptsWrite
+            if scenario.letsScriptsWrite { server.redis.version = "6.2.14" }
             server.redis.maximumReplicaLagSeconds = 1
         }
         follow(1, 0)
@@ -185,7 +186,7 @@ final class Deployment {
     private var named: [[Partition: String]] = []
     /// By term: the history ids that it went by.
     private var histories: [[String]] = []
-    private let keys = StoreKeys(namespace: "curfew")
+    let keys = StoreKeys(namespace: "curfew")
     private(set) var hasSteppedClock = false
 
     func noteClockStep() { hasSteppedClock = true }

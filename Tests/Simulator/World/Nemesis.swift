@@ -55,7 +55,7 @@ final class Nemesis {
         case .stallNode: node.process.stop(for: .milliseconds(Double.random(in: 1...150, using: &chance)))
         default:
             let before = node.process.wallOffsetSeconds
-            node.process.wallOffsetSeconds += Int64.random(in: -90...90, using: &chance)
+            node.process.wallOffsetSeconds += chance.pick([-400, -90, -60, -35, -20, 20, 35, 60, 90, 400])
             later(100...3000) { node.process.wallOffsetSeconds = before }
         }
     }

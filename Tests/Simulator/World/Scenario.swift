@@ -27,7 +27,10 @@ struct Scenario {
     var letsScriptsWrite: Bool
     var pollMilliseconds: Int64
     var redisTimeoutMilliseconds: Int64
-    var tokenLifetimeSeconds: Int64
+    /// Nodes with other settings: each takes one of these in turn.
+    var tokenLifetimes: [Int64]
+    /// How many times as fast as boot clocks wall clocks run.
+    var pace: Int64
     var logWindow: Int
     var faults: [FaultKind]
     /// Mean pause between faults, in ms.
@@ -51,7 +54,9 @@ struct Scenario {
         needsReplicas = chance.chance(0.25)
         pollMilliseconds = chance.pick([100, 200, 200, 300])
         redisTimeoutMilliseconds = chance.pick([400, 1000, 2000])
-        tokenLifetimeSeconds = chance.pick([4, 60, 60, 600])
+        pace = chance.pick([1, 1, 20, 60])
+        tokenLifetimes = chance.pick(
+            pace == 1 ? [[4], [60], [600], [4, 60]] : [[20], [60], [60, 240], [20, 600], [600]])
         logWindow = chance.pick([100_000, 100_000, 100])
         let all = FaultKind.allCases
         let share = chance.pick([0.15, 0.35, 0.6, 1])

@@ -18,10 +18,11 @@ final class SimulatedNode: @unchecked Sendable {
     var keyRing: KeyRing { parts.service.keyRing }
 
     init(
-        process: SimulatedProcess, scenario: Scenario, deployment: Deployment, keyRing: KeyRing, log: Trace?
+        process: SimulatedProcess, number: Int, scenario: Scenario, deployment: Deployment, keyRing: KeyRing,
+        log: Trace?
     ) {
         self.process = process
-        let configuration = Self.configuration(scenario)
+        let configuration = Self.configuration(scenario, number: number)
         guard let count = PartitionCount(scenario.partitions) else { preconditionFailure("1 to 1024 partitions") }
         parts = NodeParts(
             configuration: configuration, nodeID: NodeID(random: process.random()), count: count, keyRing: keyRing,
@@ -65,17 +66,17 @@ final class SimulatedNode: @unchecked Sendable {
         return ring
     }
 
-    private static func configuration(_ scenario: Scenario) -> NodeConfiguration {
+    private static func configuration(_ scenario: Scenario, number: Int) -> NodeConfiguration {
         var configuration = NodeConfiguration()
         configuration.partitions = scenario.partitions
         configuration.pollInterval = .milliseconds(scenario.pollMilliseconds)
         configuration.redisTimeout = .milliseconds(scenario.redisTimeoutMilliseconds)
         configuration.logWindow = scenario.logWindow
-        let life = Duration.seconds(scenario.tokenLifetimeSeconds)
+        let life = Duration.seconds(scenario.tokenLifetimes[number % scenario.tokenLifetimes.count])
         configuration.web = KindSettings(lifetime: life * 2, absoluteLifetime: life * 4, tokenLifetime: life)
         configuration.remember = configuration.web
         configuration.api = configuration.web
-        configuration.refreshGrace = .seconds(1)
+        configuration.refreshGrace = .seconds(scenario.pace)
         return configuration
     }
 }

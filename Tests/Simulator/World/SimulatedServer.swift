@@ -24,9 +24,7 @@ final class SimulatedServer {
         self.lua = lua
     }
 
-    var clockMicroseconds: Int64 {
-        SimulatedTime.origin * 1_000_000 + agenda.now / 1000 + clockOffsetMicroseconds
-    }
+    var clockMicroseconds: Int64 { agenda.wallMicroseconds + clockOffsetMicroseconds }
 
     func accept(_ connection: SimulatedConnection) -> Bool {
         if isAlive { connections.append(connection) }

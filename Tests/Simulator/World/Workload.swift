@@ -42,6 +42,18 @@ final class Workload {
         }
     }
 
+    /// Whoever changed something asks for at least that of any node, whether it was waited for or not.
+    func readBack(_ change: TrackedChange) {
+        let concerned = world.checker.sessions.suffix(60).filter { change.concerns($0) }
+        for _ in 0..<2 {
+            guard let session = concerned.randomElement(using: &chance) else { return }
+            world.agenda.after(.milliseconds(chance.pick([0.0, 1, 20, 400]))) { [self] in
+                guard !world.isHealing, let node = world.anyNode(&chance) else { return }
+                validate(session, on: node, options(), atLeast: change)
+            }
+        }
+    }
+
     /// What was waited for is in force everywhere now: asked of every node at once, and again a moment later.
     func verify(_ change: TrackedChange) {
         let concerned = world.checker.sessions.filter { change.concerns($0) }
@@ -77,7 +89,8 @@ final class Workload {
         let sessions = world.checker.sessions
         guard sessions.count < Self.maximumSessions else { return false }
         let live = sessions.suffix(Self.wantedLive * 3).count { session in
-            !world.checker.changes.contains { $0.mayEnd(session) }
+            session.claims.expiresAt.seconds > world.agenda.wallSeconds
+                && !world.checker.changes.contains { $0.mayEnd(session) }
         }
         return live < Self.wantedLive
     }
@@ -96,7 +109,6 @@ final class Workload {
     private func options() -> ValidateOptions {
         var options = ValidateOptions()
         options.isStrict = chance.chance(0.06)
-        if chance.chance(0.05), let fence = world.lastFence { options.atLeast = fence }
         return options
     }
 
@@ -151,15 +163,23 @@ final class Workload {
         }
     }
 
-    func validate(_ session: TrackedSession, on node: SimulatedNode, _ options: ValidateOptions = ValidateOptions()) {
+    func validate(
+        _ session: TrackedSession, on node: SimulatedNode, _ options: ValidateOptions = ValidateOptions(),
+        atLeast change: TrackedChange? = nil
+    ) {
         let world = world
-        node.run {
+        var options = options
+        options.atLeast = change?.fence ?? []
+        node.run { [options] in
             let began = world.agenda.now
+            let claims = session.claims
             do {
                 let result = try await node.parts.service.validate(token: session.token, options: options)
                 world.trace.note(
-                    node.name, "validate s\(session.number): \(result.word)\(options.isStrict ? " (strict)" : "")")
-                world.checker.validated(session, on: node, began: began, result)
+                    node.name,
+                    "validate s\(session.number): \(result.word)\(options.isStrict ? " (strict)" : "")\(change.map { " (at least #\($0.number))" } ?? "")"
+                )
+                world.checker.validated(session, claims, atLeast: change, on: node, began: began, result)
             } catch {
                 world.trace.note(node.name, "validate s\(session.number): unavailable")
                 world.checker.noteUnavailable()
@@ -229,8 +249,7 @@ final class Workload {
                 let answer = try await call(node.parts.service, options)
                 world.trace.note(node.name, "#\(change.number) returns \(answer.propagation), fence \(answer.fence)")
                 world.checker.answered(change, answer)
-                world.lastFence = answer.fence
-                if change.waitsForCluster { world.onWaited(change) }
+                world.onChanged(change)
             } catch {
                 world.trace.note(node.name, "#\(change.number) fails: \(error)")
                 world.checker.noteFailedWrite()

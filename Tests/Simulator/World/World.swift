@@ -18,7 +18,7 @@ package struct RunResult: Sendable {
 // `@unchecked Sendable`: one thread runs the whole simulation.
 final class World: @unchecked Sendable {
     let scenario: Scenario
-    let agenda = Agenda()
+    let agenda: Agenda
     let trace: Trace
     let deployment: Deployment
     let checker: Checker
@@ -32,10 +32,8 @@ final class World: @unchecked Sendable {
     private(set) var isHealing = false
     /// Told of nodes that something was done to.
     var onTrouble: (SimulatedNode) -> Void = { _ in }
-    /// Told of changes whose wait for the cluster is over.
-    var onWaited: (TrackedChange) -> Void = { _ in }
-    /// What the last change returned: what `Curfew-At-Least` asks for.
-    var lastFence: [FenceToken]?
+    /// Told of changes that returned.
+    var onChanged: (TrackedChange) -> Void = { _ in }
 
     /// Longer than any way back: reconnects, a new term's wait, a late fence.
     private static let recovery: Int64 = .seconds(12)
@@ -46,6 +44,7 @@ final class World: @unchecked Sendable {
     init(seed: UInt64, traceLines: Int, hasLogs: Bool, lua: LuaMachine) {
         self.hasLogs = hasLogs
         scenario = Scenario(seed: seed)
+        agenda = Agenda(pace: scenario.pace)
         trace = Trace(agenda: agenda, capacity: traceLines)
         var chance = SeededRandom(seed: seed)
         deployment = Deployment(scenario: scenario, agenda: agenda, lua: lua, trace: trace, chance: chance.fork())
@@ -72,7 +71,7 @@ final class World: @unchecked Sendable {
             in: -scenario.wallErrorSeconds...scenario.wallErrorSeconds, using: &chance)
         nodes.append(
             SimulatedNode(
-                process: process, scenario: scenario, deployment: deployment, keyRing: keyRing,
+                process: process, number: nodesMade, scenario: scenario, deployment: deployment, keyRing: keyRing,
                 log: hasLogs ? trace : nil))
         trace.note(process.name, "starts")
     }
@@ -92,7 +91,10 @@ final class World: @unchecked Sendable {
     func run() -> RunResult {
         let workload = Workload(world: self, chance: chance.fork())
         onTrouble = { workload.look(at: $0, rounds: 60) }
-        onWaited = { workload.verify($0) }
+        onChanged = { change in
+            workload.readBack(change)
+            if change.waitsForCluster { workload.verify(change) }
+        }
         workload.begin()
         Nemesis(world: self, chance: chance.fork()).begin()
         pass(until: scenario.duration)
@@ -176,7 +178,7 @@ final class World: @unchecked Sendable {
     private func end() {
         isHealing = true
         onTrouble = { _ in }
-        onWaited = { _ in }
+        onChanged = { _ in }
         let all = nodes + deadNodes
         for node in all {
             node.process.revive()
