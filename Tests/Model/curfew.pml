@@ -9,8 +9,9 @@
  *       every node follow Redis' very chain up to its head, and if anybody had heard x, then Redis and every node have it.
  *   I4  `applied` takes only heads that Redis named and entries whose predecessor it is; and whenever a poll makes a node
  *       fresh, the head that this poll named is in the node's chain, and all that led to it is in force there.
- * I1 and I2 promise nothing of a revoke that Redis lost in a new term unless a living node re-asserts it within DELTA of that
- * term's start (step 7 of the feed). Where nobody did, the promise is withdrawn here (`withdraw`); I3 is not.
+ * I1 and I2 promise nothing of a revoke that Redis lost in a new term unless a node that knew it has reconciled with that Redis
+ * within DELTA of the term's start (step 7 of the feed). Where nobody did, the promise is withdrawn then and not sooner
+ * (`withdraw`); I3 is not. A node "knew it" if it had heard x when it read the snapshot that it reconciled with.
  *
  * TWO SEARCHES, so that each stays small. -DSERVING looks for I1 and I2, and leaves a state as soon as both nodes know x: what is
  * known is never forgotten, so neither can be violated any more. -DCONVERGENCE looks for I3 and I4, where time, membership and
@@ -26,10 +27,13 @@
  * ABSTRACTED
  *   - One subject. Events of all others are `noise`: they only lengthen the log. By symmetry it is A whose fence is followed:
  *     two nodes that begin alike, and after the first return for x nothing is promised by a second one. B writes x too.
+ *   - A revoke of a device (or of all but one) ends x if Redis does not have x as ended. If it does, the event names nothing, and
+ *     the change promises the same. That a lost index hides x from it is not modelled.
  *   - A replica is any prefix of the primary's log, chosen when it takes over, with the membership lost: the less it holds,
  *     the sooner a fence is believed.
  *   - An acknowledgement arrives at once: once given it is true for ever, and the sooner it comes the sooner a fence returns.
- *     (That it may be lost is what the polls make up for: `observed`.)
+ *     (That it may be lost is what the polls make up for: `observe`.)
+ *   - A chain goes back to its beginning. Real nodes know the tags since their last snapshot: they acknowledge less than these.
  *   - A poll brings what its node has applied when Redis runs it. A snapshot, a page of the log and a re-assertion are run by
  *     Redis and read in one step; between them anything may happen.
  *   - The log is never trimmed, nothing expires, no clock is off, nobody runs `onStale: grace`.
@@ -155,6 +159,7 @@ bool I1_holds = true, I2_holds = true, I2_holds_for_reads = true, I3_holds = tru
 #define mayServe(n) (isFresh(n) && !knows[n])
 #define mayReadThrough(n) (phase[n] == FOLLOWING && isLive[n] && newcomerAge[n] >= PATIENCE && known[n] == term)
 #define isAnsweredLongAgo (answerAge == DELTA + 1)
+#define isLastFence (writesLeft == 0 || hasReturned && faultsLeft == 0 && termAge > DELTA)
 
 byte pick, rounds;               /* scratch, 0 between the steps */
 bool wasHeard, wasRead;
@@ -539,7 +544,8 @@ inline tidyAges(n) {
     if :: poll[n] != NO_POLL -> pollAge[n] = DELTA + 1 :: else fi
 }
 #else
-/* Whether who knows x is fresh. Who is a member, once nobody revokes any more. Everything, once both know x or nobody will. */
+/* Whether who knows x is fresh. Who acknowledged, once only time can end the fence. Who is a member, once A revokes no more:
+ * what returned can't be withdrawn after the last fault's DELTA. Everything, once both know x or nobody will. */
 inline tidy() {
     if
     :: isOver
@@ -548,8 +554,9 @@ inline tidy() {
 #endif
     :: else ->
         tidyAges(A); tidyAges(B);
-        if :: writesLeft == 0 -> tidyWatch() :: else fi;
-        if :: writesLeft == 0 && !waitsForB -> noted = 0; pollNoted = 0 :: else fi
+        if :: revoke != NO_REVOKE && !isTrusted -> tidyFence() :: else fi;
+        if :: isLastFence -> tidyWatch() :: else fi;
+        if :: isLastFence && !waitsForB -> noted = 0; pollNoted = 0 :: else fi
     fi
 }
 inline tidyAges(n) {
@@ -561,6 +568,8 @@ inline tidyAges(n) {
     fi
 }
 #endif
+
+inline tidyFence() { waitsForB = false; isChained = false; if :: revoke >= MADE -> revokeEvent = 0 :: else fi }
 
 inline tidyWatch() {
     watchAge = NEVER; countAge = NEVER; hasMoved = false; pollMember = false; pollMoved = false; pollMovedSince = false;
@@ -636,7 +645,9 @@ end:
     :: d_step { revoke == WAITING && revokeAge == PATIENCE + 1 -> answerAge = DELTA + 1; hasReturned = true; forgetRevoke(); tidy(); printf("the revoke returns: fenced\n") }
 #endif
     :: d_step { phase[B] == FOLLOWING && isLive[B] && writesLeft > 0 -> writeRevoke(B); hear(B, head, false); answered(); tidy(); printf("B revokes x, without waiting\n") }
+#ifndef CONVERGENCE            /* there it is like any other write of B */
     :: d_step { phase[B] == FOLLOWING && isLive[B] && writesLeft > 0 && REVOKES(head) -> writeNothingLeft(B); hear(B, head, false); answered(); tidy(); printf("B revokes the device of x, without waiting, and finds nothing left\n") }
+#endif
     :: d_step { phase[B] == FOLLOWING && isLive[B] && writesLeft > 0 -> writeRevoke(B); tidy(); printf("B revokes x, the reply is lost\n") }
     od
 }
@@ -685,6 +696,8 @@ end:
 #define REACHED (term == 1 && termAge == DELTA + 1 && xEvents != 0 && !REVOKES(head))
 #elif REACH == 9     /* x was heard late, and did not chain */
 #define REACHED (hasStray[B] && phase[B] == FOLLOWING)
+#elif REACH == 10    /* a change that found nothing left is about to return: B acknowledged, and had lost nothing before it */
+#define REACHED (revoke == WAITING && isTrusted && isChained && !waitsForB && !HAS(xEvents, revokeEvent) && knows[B])
 #endif
 
 /* The promises, looked at in every state. */
