@@ -9,8 +9,9 @@
  *       every node follow Redis' very chain up to its head, and if anybody had heard x, then Redis and every node have it.
  *   I4  `applied` takes only heads that Redis named and entries whose predecessor it is; and whenever a poll makes a node
  *       fresh, the head that this poll named is in the node's chain, and all that led to it is in force there.
- * I1 and I2 promise nothing of a revoke that Redis lost in a new term unless a living node re-asserts it within DELTA of that
- * term's start (step 7 of the feed). Where nobody did, the promise is withdrawn here (`withdraw`); I3 is not.
+ * I1 and I2 promise nothing of a revoke that Redis lost in a new term unless a node that knew it has reconciled with that Redis
+ * within DELTA of the term's start (step 7 of the feed). Where nobody did, the promise is withdrawn then and not sooner
+ * (`withdraw`); I3 is not. A node "knew it" if it had heard x when it read the snapshot that it reconciled with.
  *
  * TWO SEARCHES, so that each stays small. -DSERVING looks for I1 and I2, and leaves a state as soon as both nodes know x: what is
  * known is never forgotten, so neither can be violated any more. -DCONVERGENCE looks for I3 and I4, where time, membership and
@@ -26,10 +27,13 @@
  * ABSTRACTED
  *   - One subject. Events of all others are `noise`: they only lengthen the log. By symmetry it is A whose fence is followed:
  *     two nodes that begin alike, and after the first return for x nothing is promised by a second one. B writes x too.
+ *   - A revoke of a device (or of all but one) ends x if Redis does not have x as ended. If it does, the event names nothing, and
+ *     the change promises the same. That a lost index hides x from it is not modelled.
  *   - A replica is any prefix of the primary's log, chosen when it takes over, with the membership lost: the less it holds,
  *     the sooner a fence is believed.
  *   - An acknowledgement arrives at once: once given it is true for ever, and the sooner it comes the sooner a fence returns.
- *     (That it may be lost is what the polls make up for: `observed`.)
+ *     (That it may be lost is what the polls make up for: `observe`.)
+ *   - A chain goes back to its beginning. Real nodes know the tags since their last snapshot: they acknowledge less than these.
  *   - A poll brings what its node has applied when Redis runs it. A snapshot, a page of the log and a re-assertion are run by
  *     Redis and read in one step; between them anything may happen.
  *   - The log is never trimmed, nothing expires, no clock is off, nobody runs `onStale: grace`.
@@ -96,6 +100,7 @@ bool isSameReign;                /* the last term began with a FLUSHALL: reign a
 bool isMember[2] = true;         /* {p}:nodes has the node */
 byte noted;                      /* ... and the seq of what B had applied, by its last poll that was on the chain */
 byte termAge = DELTA + 1;
+bool isReconciled;               /* within DELTA of the term's start a node that knew x reconciled, and yet Redis lacks it */
 byte writesLeft = WRITES, faultsLeft = FAULTS, restartsLeft = RESTARTS, cutsLeft = CUTS;
 
 /* --- nodes --- */
@@ -154,9 +159,10 @@ bool I1_holds = true, I2_holds = true, I2_holds_for_reads = true, I3_holds = tru
 #define mayServe(n) (isFresh(n) && !knows[n])
 #define mayReadThrough(n) (phase[n] == FOLLOWING && isLive[n] && newcomerAge[n] >= PATIENCE && known[n] == term)
 #define isAnsweredLongAgo (answerAge == DELTA + 1)
+#define isLastFence (writesLeft == 0 || hasReturned && faultsLeft == 0 && termAge > DELTA)
 
 byte pick, rounds;               /* scratch, 0 between the steps */
-bool wasHeard;
+bool wasHeard, wasRead;
 
 /* ------------------------------------------------------------------ Redis */
 
@@ -174,7 +180,7 @@ inline joinX(n) {
 }
 
 inline newTerm() {
-    term++; faultsLeft--; termAge = 0; isSameReign = false;
+    term++; faultsLeft--; termAge = 0; isSameReign = false; isReconciled = false;
     isMember[A] = false; isMember[B] = false; noted = 0; hasMoved = true
 }
 
@@ -219,10 +225,16 @@ inline advanced(n) {
     if :: n == A && revoke >= MADE && CONTAINS(applied[A], revokeEvent) -> isChained = true :: else fi
 }
 
+/* B has heard or read what A waits for, and says so once it stands in its own chain: only that says that nothing before it is
+ * missing. */
+inline acknowledge() { if :: CONTAINS(applied[B], revokeEvent) -> waitsForB = false :: else fi }
+
 /* Content is applied at once, the pointer moves only along the chain. overflows: there is no room for one more stray. */
 inline hear(n, it, overflows) {
     if :: HAS(xEvents, it) -> knows[n] = true :: else fi;
+#ifdef WITHOUT_ACK_CHAINED
     if :: n == B && revoke != NO_REVOKE && it == revokeEvent -> waitsForB = false :: else fi;
+#endif
     if
     :: phase[n] == FOLLOWING && CONTAINS(applied[n], it)
     :: phase[n] == FOLLOWING && !CONTAINS(applied[n], it) && FOLLOWS(it, applied[n]) -> applied[n] = it; advanced(n)
@@ -233,7 +245,8 @@ inline hear(n, it, overflows) {
         :: HAS(xEvents, it) && overflows && phase[n] == DOWN -> owesReconcile[n] = true
         :: else -> hasStray[n] = true
         fi
-    fi
+    fi;
+    if :: n == B && revoke != NO_REVOKE && it == revokeEvent -> acknowledge() :: else fi
 }
 
 inline connect(n) {
@@ -255,6 +268,14 @@ inline adopt(n) {
     stopWatching(n); owesReconcile[n] = false; phase[n] = FOLLOWING
 }
 
+/* Asked of who knew x when it read the snapshot, once it has written what that lacks. */
+inline noteReconciled(n) {
+    if
+    :: knows[n] && !REVOKES(head) && joining[n] == term && termAge <= DELTA -> isReconciled = true
+    :: else
+    fi
+}
+
 /* Reads head and revocations, and learns the incarnation. What this node knew and Redis does not have is written next. */
 inline loadSnapshot(n) {
     pendingHead[n] = head;
@@ -267,7 +288,10 @@ inline loadSnapshot(n) {
 #ifndef WITHOUT_REASSERT
     :: knows[n] && !REVOKES(head) -> phase[n] = REASSERTING
 #endif
-    :: else -> if :: REVOKES(head) -> knows[n] = true :: else fi; adopt(n)
+    :: else ->
+        noteReconciled(n);
+        if :: REVOKES(head) -> knows[n] = true :: else fi;
+        adopt(n)
     fi
 }
 
@@ -355,20 +379,22 @@ inline readReply(n) {
 inline readLog(n) {
     if
     :: CONTAINS(head, applied[n]) ->
-        pick = 0;
+        pick = 0; wasRead = false;
         do
         :: pick < EVENTS ->
             if
             :: HAS(path[head], pick) && SEQ(pick) > SEQ(applied[n]) ->
                 if :: HAS(xEvents, pick) -> knows[n] = true :: else fi;
-                if :: n == B && revoke != NO_REVOKE && pick == revokeEvent -> waitsForB = false :: else fi
+                if :: n == B && revoke != NO_REVOKE && pick == revokeEvent -> wasRead = true :: else fi
             :: else
             fi;
             pick++
         :: else -> break
         od;
         pick = 0;
-        applied[n] = head; advanced(n); caughtUp(n)
+        applied[n] = head;
+        if :: wasRead -> acknowledge() :: else fi;
+        wasRead = false; advanced(n); caughtUp(n)
     :: else -> loadAgain(n, known[n]); forgetPoll(n)
     fi
 }
@@ -402,11 +428,13 @@ inline answered() { if :: answerAge == NEVER -> answerAge = 0 :: else fi }
 
 inline writeRevoke(by) { append(by); xEvents = xEvents | BIT(head); writesLeft-- }
 
+/* By device, or all but one: x has ended already, so the event names nothing. The change promises all the same that x is over. */
+inline writeNothingLeft(by) { append(by); writesLeft-- }
+
 inline writeNoise(by) { append(by); writesLeft-- }
 
-/* Redis has run the script of A's revoke; its reply says who is a member. */
+/* Redis has run the script of A's revoke, which has written its event; its reply says who is a member. */
 inline beginRevoke() {
-    writeRevoke(A);
     revoke = WRITTEN; revokeEvent = head;
     waitsForB = isMember[B] && !(countAge == PATIENCE + 1 && !hasMoved);
     isTrusted = (watchAge == PATIENCE + 1 && isMember[A] && IS_IN(A, term));
@@ -435,8 +463,13 @@ inline makeFence() {
     hear(A, revokeEvent, false); advanced(A)
 }
 
-/* Nobody re-asserted x in time: nothing is promised of what was answered before. */
-inline withdraw() { hasReturned = false; answerAge = NEVER; forgetRevoke() }
+/* Redis lost x, and DELTA has passed since that. Nobody who knew x has reconciled: in this term nothing is promised of what was
+ * answered before. Until now it was: whoever is fresh at this moment is so by a poll of an earlier term. */
+inline withdraw() {
+    if :: hasReturned && (mayServe(A) || mayServe(B)) -> I2_holds = false; assert(I2_holds) :: else fi;
+    if :: isAnsweredLongAgo && (mayServe(A) || mayServe(B)) -> I1_holds = false; assert(I1_holds) :: else fi;
+    hasReturned = false; answerAge = NEVER; forgetRevoke()
+}
 
 /* ------------------------------------------------------------------ time */
 
@@ -452,9 +485,10 @@ inline tick() {
     grow(watchAge, PATIENCE + 1); grow(countAge, PATIENCE + 1); grow(answerAge, DELTA + 1);
     if :: revoke >= MADE -> grow(revokeAge, PATIENCE + 1) :: else fi;
     if
-    :: termAge == DELTA && xEvents != 0 && !REVOKES(head) -> termAge++; withdraw()
+    :: termAge == DELTA && xEvents != 0 && !REVOKES(head) && !isReconciled -> termAge++; withdraw()
     :: else -> grow(termAge, DELTA + 1)
-    fi
+    fi;
+    if :: termAge > DELTA -> isReconciled = false :: else fi
 }
 
 /* ------------------------------------------------------------------ once faults end */
@@ -492,7 +526,7 @@ inline finish() {
     events = 0; xEvents = 0; head = 0; term = 0; isSameReign = false; noted = 0; termAge = 0; hasMoved = false;
     mail[A] = 0; mail[B] = 0; writesLeft = 0; faultsLeft = 0; restartsLeft = 0; cutsLeft = 0;
     forget(A); forget(B);
-    forgetRevoke(); watchAge = 0; countAge = 0; answerAge = 0; hasReturned = false; isOver = true
+    forgetRevoke(); watchAge = 0; countAge = 0; answerAge = 0; hasReturned = false; isReconciled = false; isOver = true
 }
 
 /* ------------------------------------------------------------------ what can't matter any more */
@@ -510,7 +544,8 @@ inline tidyAges(n) {
     if :: poll[n] != NO_POLL -> pollAge[n] = DELTA + 1 :: else fi
 }
 #else
-/* Whether who knows x is fresh. Who is a member, once nobody revokes any more. Everything, once both know x or nobody will. */
+/* Whether who knows x is fresh. Who acknowledged, once only time can end the fence. Who is a member, once A revokes no more:
+ * what returned can't be withdrawn after the last fault's DELTA. Everything, once both know x or nobody will. */
 inline tidy() {
     if
     :: isOver
@@ -519,8 +554,9 @@ inline tidy() {
 #endif
     :: else ->
         tidyAges(A); tidyAges(B);
-        if :: writesLeft == 0 -> tidyWatch() :: else fi;
-        if :: writesLeft == 0 && !waitsForB -> noted = 0; pollNoted = 0 :: else fi
+        if :: revoke != NO_REVOKE && !isTrusted -> tidyFence() :: else fi;
+        if :: isLastFence -> tidyWatch() :: else fi;
+        if :: isLastFence && !waitsForB -> noted = 0; pollNoted = 0 :: else fi
     fi
 }
 inline tidyAges(n) {
@@ -532,6 +568,8 @@ inline tidyAges(n) {
     fi
 }
 #endif
+
+inline tidyFence() { waitsForB = false; isChained = false; if :: revoke >= MADE -> revokeEvent = 0 :: else fi }
 
 inline tidyWatch() {
     watchAge = NEVER; countAge = NEVER; hasMoved = false; pollMember = false; pollMoved = false; pollMovedSince = false;
@@ -571,7 +609,7 @@ end:
     :: d_step { poll[self] == BEHIND && isLive[self] -> readLog(self); tidy(); printf("%c reads the log\n", 'A' + self) }
     :: d_step { poll[self] != NO_POLL -> forgetPoll(self); tidy(); printf("%c loses its poll\n", 'A' + self) }
     :: d_step { phase[self] == LOADING && isLive[self] -> loadSnapshot(self); tidy(); printf("%c loads the snapshot\n", 'A' + self) }
-    :: d_step { phase[self] == REASSERTING && isLive[self] -> joinX(self); adopt(self); tidy(); printf("%c re-asserts x\n", 'A' + self) }
+    :: d_step { phase[self] == REASSERTING && isLive[self] -> joinX(self); noteReconciled(self); adopt(self); tidy(); printf("%c re-asserts x\n", 'A' + self) }
     :: d_step { phase[self] == REASSERTING && isLive[self] && cutsLeft > 0 -> cutsLeft--; joinX(self); disconnect(self); tidy(); printf("%c re-asserts x, and loses its connection\n", 'A' + self) }
     :: d_step { phase[self] == FOLLOWING && isLive[self] && hasStray[self] -> writeStray(self); tidy(); printf("%c re-asserts what it heard late\n", 'A' + self) }
     :: d_step { phase[self] != DOWN && !isLive[self] -> disconnect(self); tidy(); printf("%c sees that its connection is dead\n", 'A' + self) }
@@ -593,7 +631,8 @@ end:
 active proctype clients() {
 end:
     do
-    :: d_step { phase[A] == FOLLOWING && isLive[A] && writesLeft > 0 && revoke == NO_REVOKE && !hasReturned -> beginRevoke(); tidy(); printf("A revokes x\n") }
+    :: d_step { phase[A] == FOLLOWING && isLive[A] && writesLeft > 0 && revoke == NO_REVOKE && !hasReturned -> writeRevoke(A); beginRevoke(); tidy(); printf("A revokes x\n") }
+    :: d_step { phase[A] == FOLLOWING && isLive[A] && writesLeft > 0 && revoke == NO_REVOKE && !hasReturned && REVOKES(head) -> writeNothingLeft(A); beginRevoke(); tidy(); printf("A revokes the device of x, and finds nothing left\n") }
     :: d_step { revoke == WRITTEN -> makeFence(); tidy(); printf("A reads the reply of its revoke\n") }
     :: d_step { revoke == WRITTEN -> forgetRevoke(); tidy(); printf("the reply of the revoke is lost\n") }
 #ifdef WITHOUT_SECOND_LOOK
@@ -606,6 +645,9 @@ end:
     :: d_step { revoke == WAITING && revokeAge == PATIENCE + 1 -> answerAge = DELTA + 1; hasReturned = true; forgetRevoke(); tidy(); printf("the revoke returns: fenced\n") }
 #endif
     :: d_step { phase[B] == FOLLOWING && isLive[B] && writesLeft > 0 -> writeRevoke(B); hear(B, head, false); answered(); tidy(); printf("B revokes x, without waiting\n") }
+#ifndef CONVERGENCE            /* there it is like any other write of B */
+    :: d_step { phase[B] == FOLLOWING && isLive[B] && writesLeft > 0 && REVOKES(head) -> writeNothingLeft(B); hear(B, head, false); answered(); tidy(); printf("B revokes the device of x, without waiting, and finds nothing left\n") }
+#endif
     :: d_step { phase[B] == FOLLOWING && isLive[B] && writesLeft > 0 -> writeRevoke(B); tidy(); printf("B revokes x, the reply is lost\n") }
     od
 }
@@ -654,6 +696,8 @@ end:
 #define REACHED (term == 1 && termAge == DELTA + 1 && xEvents != 0 && !REVOKES(head))
 #elif REACH == 9     /* x was heard late, and did not chain */
 #define REACHED (hasStray[B] && phase[B] == FOLLOWING)
+#elif REACH == 10    /* a change that found nothing left is about to return: B acknowledged, and had lost nothing before it */
+#define REACHED (revoke == WAITING && isTrusted && isChained && !waitsForB && !HAS(xEvents, revokeEvent) && knows[B])
 #endif
 
 /* The promises, looked at in every state. */
