@@ -27,6 +27,8 @@ struct Scenario {
     var redisTimeoutMilliseconds: Int64
     /// Nodes with other settings: each takes one of these in turn.
     var tokenLifetimes: [Int64]
+    /// How many tokens a session lasts without renewal; with renewals twice as long.
+    var tokensOfSession: Int64
     /// How many times as fast as boot clocks wall clocks run.
     var pace: Int64
     var logWindow: Int
@@ -62,5 +64,6 @@ struct Scenario {
         faultPause = chance.pick([150, 400, 900, 2000])
         operationPause = chance.pick([8, 20, 50])
         duration = .seconds(chance.next(in: 3...9))
+        tokensOfSession = chance.pick([2, 10])
     }
 }
