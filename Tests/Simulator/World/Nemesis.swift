@@ -55,8 +55,8 @@ final class Nemesis {
         case .stallNode: node.process.stop(for: .milliseconds(Double.random(in: 1...150, using: &chance)))
         default:
             let before = node.process.wallOffsetSeconds
-            node.process.wallOffsetSeconds += chance.pick([-400, -90, -60, -35, -20, 20, 35, 60, 90, 400])
-            later(100...3000) { node.process.wallOffsetSeconds = before }
+            setClock(of: node, before + chance.pick([-400, -90, -60, -35, -20, 20, 35, 60, 90, 400]))
+            later(100...3000) { [self] in setClock(of: node, before) }
         }
     }
 
@@ -159,10 +159,21 @@ final class Nemesis {
         case .expireBacklog: deployment.expireBacklog()
         default:
             deployment.noteClockStep()
-            let before = server.clockOffsetMicroseconds
-            let seconds = chance.pick([-400, -60, -20, -3, 3, 20, 60, 400])
-            server.clockOffsetMicroseconds += Int64(seconds) * 1_000_000
-            later(100...4000) { server.clockOffsetMicroseconds = before }
+            let before = server.clockOffsetMicroseconds / 1_000_000
+            setClock(of: server, before + chance.pick([-400, -60, -20, -3, 3, 20, 60, 400]))
+            later(100...4000) { [self] in setClock(of: server, before) }
         }
+    }
+
+    // MARK: clocks
+
+    private func setClock(of node: SimulatedNode, _ seconds: Int64) {
+        world.trace.note("nemesis", "\(node.name)'s clock is \(seconds) s off")
+        node.process.wallOffsetSeconds = seconds
+    }
+
+    private func setClock(of server: SimulatedServer, _ seconds: Int64) {
+        world.trace.note("nemesis", "server \(server.index)'s clock is \(seconds) s off")
+        server.clockOffsetMicroseconds = seconds * 1_000_000
     }
 }

@@ -29,6 +29,8 @@ struct Scenario {
     var redisTimeoutMilliseconds: Int64
     /// Nodes with other settings: each takes one of these in turn.
     var tokenLifetimes: [Int64]
+    /// How many tokens a session lasts without renewal; with renewals twice as long.
+    var tokensOfSession: Int64
     /// How many times as fast as boot clocks wall clocks run.
     var pace: Int64
     var logWindow: Int
@@ -65,5 +67,6 @@ struct Scenario {
         operationPause = chance.pick([8, 20, 50])
         duration = .seconds(chance.next(in: 3...9))
         letsScriptsWrite = chance.chance(0.5)
+        tokensOfSession = chance.pick([2, 10])
     }
 }

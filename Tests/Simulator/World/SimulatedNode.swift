@@ -73,7 +73,9 @@ final class SimulatedNode: @unchecked Sendable {
         configuration.redisTimeout = .milliseconds(scenario.redisTimeoutMilliseconds)
         configuration.logWindow = scenario.logWindow
         let life = Duration.seconds(scenario.tokenLifetimes[number % scenario.tokenLifetimes.count])
-        configuration.web = KindSettings(lifetime: life * 2, absoluteLifetime: life * 4, tokenLifetime: life)
+        configuration.web = KindSettings(
+            lifetime: life * scenario.tokensOfSession, absoluteLifetime: life * scenario.tokensOfSession * 2,
+            tokenLifetime: life)
         configuration.remember = configuration.web
         configuration.api = configuration.web
         configuration.refreshGrace = .seconds(scenario.pace)
