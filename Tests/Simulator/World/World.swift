@@ -181,6 +181,7 @@ final class World: @unchecked Sendable {
 
     /// Ends every task of every node, the dead ones' too.
     private func end() {
+        checker.isClosed = true
         isHealing = true
         onTrouble = { _ in }
         onChanged = { _ in }
