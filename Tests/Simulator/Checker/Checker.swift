@@ -41,6 +41,8 @@ final class Checker {
     var counts = Counts()
     private var forgetting = Forgetting()
     private(set) var violation: Violation?
+    /// The run is over: what its tasks answer while they are let go, those of killed nodes among them, was never answered.
+    var isClosed = false
 
     init(agenda: Agenda, deployment: Deployment, trace: Trace) {
         self.agenda = agenda
@@ -51,7 +53,7 @@ final class Checker {
     }
 
     func report(_ invariant: String, _ detail: String) {
-        guard violation == nil else { return }
+        guard violation == nil, !isClosed else { return }
         violation = Violation(invariant: invariant, detail: detail)
         trace.note("CHECK", "\(invariant): \(detail)")
     }

@@ -55,7 +55,8 @@ final class World: @unchecked Sendable {
         for server in deployment.servers {
             server.onExecuted = { [unowned self] server, connection, command, execution in
                 if execution.hasWritten, server.index == deployment.primary { deployment.noteWrite() }
-                guard let node = (nodes + deadNodes).first(where: { $0.process === connection.process }) else { return }
+                func isItsNode(_ node: SimulatedNode) -> Bool { node.process === connection.process }
+                guard let node = nodes.first(where: isItsNode) ?? deadNodes.first(where: isItsNode) else { return }
                 checker.executed(server, node, command, execution)
             }
         }
@@ -158,8 +159,12 @@ final class World: @unchecked Sendable {
     }
 
     private func nextMoment() -> Int64? {
-        let wakeups = (nodes + deadNodes).compactMap(\.process.wakesAt).filter { $0 > agenda.now }
-        return ([agenda.next].compactMap(\.self) + wakeups).min()
+        var next = agenda.next ?? .max
+        // The dead never wake.
+        for node in nodes {
+            if let moment = node.process.wakesAt, moment > agenda.now { next = min(next, moment) }
+        }
+        return next == .max ? nil : next
     }
 
     private func runSomebody() -> Bool {
@@ -176,6 +181,7 @@ final class World: @unchecked Sendable {
 
     /// Ends every task of every node, the dead ones' too.
     private func end() {
+        checker.isClosed = true
         isHealing = true
         onTrouble = { _ in }
         onChanged = { _ in }
