@@ -261,7 +261,7 @@ final class Checker {
                 }
             }
             let isExplained =
-                changes.contains { $0.hasEnded(session, termBegan: deployment.terms[session.term].began, bound: bound) }
+                changes.contains { $0.hasEnded(session, known: truths[session.term].endedSince(session)) }
                 || session.mayBeReused(
                     at: agenda.now, grace: 900_000_000,
                     clockSteppedAt: deployment.servers.map(\.clockSteppedAt).max() ?? .min)
