@@ -10,7 +10,7 @@ final class Agenda {
     /// Wall clocks run so many times as fast as boot clocks. Every bound of freshness is counted on boot clocks, every lifetime on wall
     /// clocks: so this is a cluster whose Δ, polls and faults take so many times as long, at the price of one that is quick. What is
     /// kept for minutes (`until`) is then forgotten within a run.
-    private let pace: Int64
+    let pace: Int64
     private var heap = Heap<Entry>()
     private var entriesMade: UInt64 = 0
 
