@@ -259,7 +259,7 @@ final class Checker {
                 }
             }
             let isExplained =
-                changes.contains { $0.hasEnded(session, termBegan: deployment.terms[session.term].began, bound: bound) }
+                changes.contains { $0.hasEnded(session) }
                 || session.mayBeReused(
                     at: agenda.now, grace: 900_000_000,
                     clockSteppedAt: deployment.servers.map(\.clockSteppedAt).max() ?? .min)

@@ -196,13 +196,13 @@ final class TrackedChange: @unchecked Sendable {
         }
     }
 
-    /// Whether its event, as Redis logged it, ends this session. A cutoff ends logins before it. Those after it only where they were made
-    /// by a later term's Redis in its first moments, which did not know the mark yet (docs/verification.md, "Not promised").
-    func hasEnded(_ session: TrackedSession, termBegan: Int64, bound: Int64) -> Bool {
+    /// Whether its event, as Redis logged it, ends this session. A cutoff ends logins before it. One after it has a smaller stamp only
+    /// where a later term's Redis gave it before anybody had brought back the mark (docs/verification.md, "Not promised").
+    func hasEnded(_ session: TrackedSession) -> Bool {
         guard case .revoke(let target) = kind, let written = written[session.partition] else { return false }
         guard target.isCutoff else { return written.sessions.contains(session.id) }
         guard session.claims.stamp < written.cutoff, mayEnd(session, whenever: true) else { return false }
-        return session.askedAt <= written.at || (session.term > written.term && session.issuedAt <= termBegan + bound)
+        return session.askedAt <= written.at || session.term > written.term
     }
 }
 
