@@ -23,6 +23,8 @@ final class Checker {
     let deployment: Deployment
     private let trace: Trace
     let bound: Int64
+    /// Where nodes differ in Δ, no more is promised of what a living node knows than that it has reconciled within the shortest.
+    private let shortestBound: Int64
     private(set) var sessions: [TrackedSession] = []
     var sessionsByID: [SessionID: TrackedSession] = [:]
     private(set) var changes: [TrackedChange] = []
@@ -49,7 +51,8 @@ final class Checker {
         self.deployment = deployment
         self.trace = trace
         // Δ on the slowest clock.
-        bound = .milliseconds(1005.0)
+        let bounds = deployment.scenario.stalenessBounds.map { Int64.milliseconds(Double($0) * 1.005) }
+        (bound, shortestBound) = (bounds.max() ?? 0, bounds.min() ?? 0)
     }
 
     func report(_ invariant: String, _ detail: String) {
@@ -332,7 +335,7 @@ final class Checker {
     ) -> Int64? {
         guard let term, let written = change.written[partition] else { return .min }
         guard term > written.term else { return .min }
-        let latest = deployment.terms[term].began + bound
+        let latest = deployment.terms[term].began + shortestBound
         let since = held(truths[term])
         if let since, since <= latest { return .min }
         let isKnown = arrivals[term].values.contains { arrival in

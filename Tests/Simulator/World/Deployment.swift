@@ -27,7 +27,7 @@ final class Deployment {
     private var addresses: [String: Int] = [:]
     private var routes: [String: [Route]] = [:]
     private var chance: SeededRandom
-    private let scenario: Scenario
+    let scenario: Scenario
     private let trace: Trace
     private var isReplicating = true
     /// By server: whether its process was a replica before.

@@ -31,6 +31,8 @@ struct Scenario {
     var tokenLifetimes: [Int64]
     /// How many tokens a session lasts without renewal; with renewals twice as long.
     var tokensOfSession: Int64
+    /// Δ in ms; nodes differ where there are several, as while it is being changed.
+    var stalenessBounds: [Int64]
     /// How many times as fast as boot clocks wall clocks run.
     var pace: Int64
     var logWindow: Int
@@ -67,6 +69,7 @@ struct Scenario {
         operationPause = chance.pick([8, 20, 50])
         duration = .seconds(chance.next(in: 3...9))
         letsScriptsWrite = chance.chance(0.5)
+        stalenessBounds = chance.pick([[1000], [1000], [1000], [1000, 1600]])
         tokensOfSession = chance.pick([2, 10])
     }
 }

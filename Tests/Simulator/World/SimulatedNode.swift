@@ -69,6 +69,7 @@ final class SimulatedNode: @unchecked Sendable {
     private static func configuration(_ scenario: Scenario, number: Int) -> NodeConfiguration {
         var configuration = NodeConfiguration()
         configuration.partitions = scenario.partitions
+        configuration.stalenessBound = .milliseconds(scenario.stalenessBounds[number % scenario.stalenessBounds.count])
         configuration.pollInterval = .milliseconds(scenario.pollMilliseconds)
         configuration.redisTimeout = .milliseconds(scenario.redisTimeoutMilliseconds)
         configuration.logWindow = scenario.logWindow
