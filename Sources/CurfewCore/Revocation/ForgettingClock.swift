@@ -24,12 +24,16 @@ public struct ForgettingClock: Hashable, Sendable {
     /// How long a tombstone is kept beyond the last token (s), as `prelude.lua` has it.
     public static let slackSeconds: Int64 = 90
 
+    /// How far ahead all clocks may be, together, when nobody knows how far the nodes came before (s).
+    public static let firstLagSeconds: Int64 = 86_400
+
     public init() {}
 
-    /// Goes on from where the partition's nodes were before, as Redis has it; where it has nothing, from the node's clocks.
+    /// Goes on from where the partition's nodes were before, as Redis has it. Where it has nothing (it is new, or lost its data), this
+    /// node's clocks are the only ones there are, and believed but for a day.
     public mutating func resume(from known: WallTime?, wall: WallTime, redis: WallTime, at now: BootTime) {
         guard time == nil else { return }
-        time = min(known ?? wall, wall, redis)
+        time = min(known ?? WallTime(seconds: wall.seconds - Self.firstLagSeconds), wall, redis)
         lookedAt = now
         steady = Sighting(wall: wall, boot: now)
     }

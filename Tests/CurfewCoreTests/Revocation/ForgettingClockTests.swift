@@ -18,7 +18,7 @@ import Testing
         var wall: WallTime { WallTime(seconds: start + passed + off) }
         var now: BootTime { BootTime(nanoseconds: 77_500_000_000) + .seconds(passed) }
 
-        init(known: Int64? = nil, off: Int64 = 0) {
+        init(known: Int64? = start, off: Int64 = 0) {
             self.off = off
             clock.resume(from: known.map { WallTime(seconds: $0) }, wall: wall, redis: wall, at: now)
         }
@@ -70,6 +70,11 @@ import Testing
         #expect(scene.clock.time == WallTime(seconds: Self.start))
         scene.pass(60)
         #expect(scene.clock.time == WallTime(seconds: Self.start + 60))
+        var first = Scene(known: nil)
+        first.pass(Self.keptFor)
+        #expect(first.clock.time == WallTime(seconds: first.wall.seconds - ForgettingClock.firstLagSeconds))
+        first.pass(2)
+        #expect(first.clock.time == first.wall, "no token of before it began lives")
         var clock = ForgettingClock()
         clock.look(wall: scene.wall, redis: scene.wall, at: scene.now, keptFor: Self.keptFor)
         #expect(clock.time == nil)
