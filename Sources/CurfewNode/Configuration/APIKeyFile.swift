@@ -103,7 +103,7 @@ package struct APIKeyFile: Sendable, Equatable {
         return " (\(name))"
     }
 
-    private static func hex(_ bytes: [UInt8]) -> String {
+    static func hex(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 

@@ -26,6 +26,7 @@ struct Problem: Error, Equatable, Sendable {
         case .redisUnavailable(let detail): self.init(.redisUnavailable, detail)
         case .overloaded(let detail): self.init(.overloaded, detail)
         case .notFound(let detail): self.init(.notFound, detail)
+        case .conflict(let detail): self.init(.conflict, detail)
         case .tokenRefused(let reason): self.init(ProblemCode(reason))
         case .outOfRange(let detail): self.init(.valueOutOfRange, detail)
         case .malformed(let detail): self.init(.malformedRequest, detail)
@@ -64,6 +65,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case forbidden
     case notFound = "not_found"
     case methodNotAllowed = "method_not_allowed"
+    case conflict
     case bodyTooLarge = "body_too_large"
     case unsupportedMediaType = "unsupported_media_type"
     case headTooLarge = "head_too_large"
@@ -116,6 +118,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .forbidden: (403, "Forbidden", "The API key lacks the role that this call needs.")
         case .notFound: (404, "Not found", "There is nothing here.")
         case .methodNotAllowed: (405, "Method not allowed", "The Allow field says which methods this path takes.")
+        case .conflict: (409, "Conflict", "What the request asks for contradicts what has happened.")
         case .bodyTooLarge: (413, "Body too large", "The body is larger than this call takes.")
         case .unsupportedMediaType: (415, "Unsupported media type", "Send the body as application/json.")
         case .headTooLarge: (431, "Head too large", "The request head is larger than this server takes.")
@@ -139,6 +142,7 @@ func reasonPhrase(_ status: Int) -> String {
     case 403: "Forbidden"
     case 404: "Not Found"
     case 405: "Method Not Allowed"
+    case 409: "Conflict"
     case 413: "Content Too Large"
     case 415: "Unsupported Media Type"
     case 431: "Request Header Fields Too Large"

@@ -6,7 +6,7 @@ enum Call: String, CaseIterable, Sendable {
     case validate, forwardAuth, events, refresh, crossSiteToken, logout, ownSessions, endOwnSession, healthLive,
         healthReady,
         description
-    case issue, validateToken, validateBatch, revoke
+    case issue, makeState, consumeState, validateToken, validateBatch, revoke
     case readSession, endSession, listSessions, endSessions, setPermissions, cluster
 }
 
@@ -74,7 +74,8 @@ extension Route {
         case .healthLive, .healthReady, .description, .cluster: true
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
             .validateToken,
-            .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions, .endSessions, .setPermissions:
+            .validateBatch, .makeState, .consumeState, .issue, .revoke, .readSession, .endSession, .listSessions,
+            .endSessions, .setPermissions:
             false
         }
     }

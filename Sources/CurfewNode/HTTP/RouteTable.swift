@@ -102,7 +102,17 @@ extension RouteTable {
             Route(
                 call: .issue, method: .post, path: "/v1/issue", access: .role(.issue),
                 summary: "A new session and its token.", body: .json(schema: "IssueRequest"),
-                answers: [(201, "IssuedSession")], problems: [.redisUnavailable, .overloaded]),
+                answers: [(201, "IssuedSession")], problems: [.conflict, .redisUnavailable, .overloaded]),
+            Route(
+                call: .makeState, method: .post, path: "/v1/states", access: .role(.issue),
+                summary: "A single-use value for a login that leaves the application and comes back.",
+                body: .optional(schema: "StateRequest"), answers: [(201, "State")],
+                problems: [.redisUnavailable, .overloaded]),
+            Route(
+                call: .consumeState, method: .post, path: "/v1/states/consume", access: .role(.issue),
+                summary: "The data of such a value, exactly once, on any node.",
+                body: .json(schema: "ConsumeRequest"), answers: [(200, "StateData")],
+                problems: [.notFound, .redisUnavailable, .overloaded]),
             Route(
                 call: .validateToken, method: .post, path: "/v1/validate", access: .role(.read),
                 summary: "Whether a token is good, as 200 either way.", body: .json(schema: "TokenRequest"),

@@ -10,6 +10,8 @@ package struct IssueRequest: Sendable {
     package var kind = SessionKind.web
     package var permissions = Permissions.none
     package var tenant: TenantID?
+    /// A login state, which is consumed.
+    package var state: String?
     /// The descriptive fields, kept in the record as they came (each bounded by the HTTP layer).
     package var details = SessionDetails()
 
@@ -267,6 +269,8 @@ package enum ServiceError: Error, Sendable, Equatable {
     case overloaded(detail: String)
     /// 404 `not_found`.
     case notFound(detail: String)
+    /// 409 `conflict`.
+    case conflict(detail: String)
     /// 401 or 400 where a token in a body is not one: `token_malformed`, `token_signature_invalid`.
     case tokenRefused(RefusalReason)
     /// 400 `value_out_of_range`.

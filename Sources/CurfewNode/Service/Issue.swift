@@ -11,13 +11,15 @@ extension SessionService {
         let session = SessionID(partition: partition, high: surroundings.random(), low: surroundings.random())
         let settings = configuration.settings(of: request.kind)
         try checkTokenSize(request)
+        var begunAt: Stamp?
+        if let state = request.state { begunAt = try await begun(state, partition) }
         // A token's times come from Redis' clock. One that is off would make tokens that live too long, or are dead already.
         guard !table.withPartition(partition, { $0.feed.isClockSkewed }) else { throw .stale(detail: ClockSkew.detail) }
         let wallBefore = clock.wall()
         let reply = try await send(to: partition) { followed throws(RedisError) in
             let call = driver.calls.issue(
-                session, user: request.user, device: request.device,
-                lifetime: settings.sessionLifetime, hasRefreshToken: request.kind == .api,
+                session, user: request.user, device: request.device, tenant: request.tenant,
+                lifetime: settings.sessionLifetime, hasRefreshToken: request.kind == .api, begunAt: begunAt,
                 record: SessionRecord.fields(of: request), driver.known(partition))
             // A login that a primary takes which was cut off is lost, and its stamp is above what the others revoke meanwhile.
             let probes = followed.primary.needsWriteProbes ? [WriteProbe.command(keys, partition)] : []
@@ -25,6 +27,9 @@ extension SessionService {
             for reply in replies.dropFirst() { try WriteProbe.verify(reply) }
             guard let reply = replies.first else { throw .unexpectedReply(operation: "issue", expected: "a reply") }
             return try IssueReply(try reply.checked(for: "issue"))
+        }
+        guard let reply else {
+            throw .conflict(detail: "the user was logged out everywhere since this login was begun")
         }
         table.withPartition(partition) { $0.feed.see(reply.stamp) }
         // Since the last poll. Nobody gets a token of what was written.
@@ -39,6 +44,18 @@ extension SessionService {
             sessionExpiresAt: WallTime(seconds: claims.issuedAt.seconds + settings.lifetime.components.seconds),
             refreshToken: request.kind == .api
                 ? keyRing.encode(RefreshToken(session: session, generation: 1)) : nil)
+    }
+
+    /// The mark that a login was begun at. A state that is not there is no login.
+    private func begun(_ state: String, _ partition: Partition) async throws(ServiceError) -> Stamp {
+        let consumed: ConsumedState
+        do throws(ServiceError) {
+            consumed = try await self.consumed(state)
+        } catch {
+            guard case .notFound(let detail) = error else { throw error }
+            throw .conflict(detail: detail)
+        }
+        return Int(partition.index) < consumed.marks.count ? consumed.marks[Int(partition.index)] : .zero
     }
 
     /// Throws `outOfRange` where this request's token, with the longest numbers it can have, would be too large.

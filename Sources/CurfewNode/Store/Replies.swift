@@ -158,7 +158,9 @@ struct IssueReply {
     /// The stamp of the user's last permission change, 0 if none is known.
     let permissionsVersion: UInt64
 
-    init(_ value: RedisValue) throws(RedisError) {
+    /// `nil` where somebody was logged out everywhere since the login was begun.
+    init?(_ value: RedisValue) throws(RedisError) {
+        if value == .bytes(Array("cut off".utf8)) { return nil }
         var reader = try ReplyReader(value, operation: "issue")
         incarnation = try reader.text()
         stamp = Stamp(try reader.number())

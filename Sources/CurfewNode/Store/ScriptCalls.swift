@@ -67,15 +67,17 @@ package struct ScriptCalls: Sendable {
         call(Scripts.poll, partition, known, [String(applied.seq), applied.tag.description, habit.text])
     }
 
+    /// `begunAt`: the mark when the login was begun; a cutoff above it refuses the session. `nil` where nobody says.
     package func issue(
-        _ session: SessionID, user: UserID, device: DeviceID?, lifetime: SessionLifetime, hasRefreshToken: Bool,
-        record: [String], _ known: Known
+        _ session: SessionID, user: UserID, device: DeviceID?, tenant: TenantID? = nil, lifetime: SessionLifetime,
+        hasRefreshToken: Bool, begunAt: Stamp? = nil, record: [String], _ known: Known
     ) -> RedisScriptCall {
         call(
             Scripts.issue, session.partition, known, keys: keys.session(session, of: user),
             [
                 session.description, IndexMember(session: session, device: device).text, String(lifetime.seconds),
                 String(lifetime.absoluteSeconds), hasRefreshToken ? "1" : "0", user.text,
+                tenant?.text ?? "", begunAt.map { String($0.microseconds) } ?? "",
             ] + record)
     }
 

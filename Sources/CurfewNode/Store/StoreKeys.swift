@@ -27,6 +27,8 @@ package struct StoreKeys: Sendable {
     package func due(_ partition: Partition) -> String { key(partition, "due") }
     package func record(_ session: SessionID) -> String { key(session.partition, "s:\(session)") }
     package func index(_ user: UserID, in partition: Partition) -> String { key(partition, "u:\(user.text)") }
+    /// A login state, by its hash.
+    package func loginState(_ hash: String, in partition: Partition) -> String { key(partition, "state:\(hash)") }
     /// What a script on one session gets: KEYS[6…8].
     package func session(_ session: SessionID, of user: UserID) -> [String] {
         [due(session.partition), index(user, in: session.partition), record(session)]

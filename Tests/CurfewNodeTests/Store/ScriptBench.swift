@@ -5,6 +5,7 @@ import CurfewRedis
 import Logging
 import NIOPosix
 import TestSupport
+import Testing
 
 @testable import CurfewNode
 
@@ -79,7 +80,7 @@ struct ScriptBench {
             session, user: user, device: request.device,
             lifetime: SessionLifetime(seconds: lifetime, absoluteSeconds: absolute), hasRefreshToken: hasRefreshToken,
             record: SessionRecord.fields(of: request), known ?? self.known(nil))
-        return (session, try IssueReply(try await redis.run(call)))
+        return (session, try #require(try IssueReply(try await redis.run(call))))
     }
 
     func renew(

@@ -22,6 +22,8 @@ struct Calls: Sendable {
         case .ownSessions: try await ownSessions(request)
         case .endOwnSession: try await endOwnSession(request)
         case .issue: try await issue(request)
+        case .makeState: try await makeState(request)
+        case .consumeState: try await consumeState(request)
         case .revoke: try await revoke(request)
         case .readSession: try await readSession(request)
         case .endSession: try await endSession(request)
@@ -43,7 +45,8 @@ struct Calls: Sendable {
         case .description: Answer(body: description)
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
             .validateToken,
-            .validateBatch, .issue, .revoke, .readSession, .endSession, .listSessions, .endSessions, .setPermissions,
+            .validateBatch, .makeState, .consumeState, .issue, .revoke, .readSession, .endSession, .listSessions,
+            .endSessions, .setPermissions,
             .cluster:
             nil
         }

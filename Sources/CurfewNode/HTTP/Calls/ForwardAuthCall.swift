@@ -38,7 +38,7 @@ extension Calls {
         } catch {
             switch error {
             case .tokenRefused(let reason): throw Problem.inactive(reason)
-            case .stale, .redisUnavailable, .overloaded, .notFound, .outOfRange, .malformed: break
+            case .stale, .redisUnavailable, .overloaded, .notFound, .conflict, .outOfRange, .malformed: break
             }
         }
     }

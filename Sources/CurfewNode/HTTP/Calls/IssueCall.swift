@@ -20,6 +20,7 @@ extension IssueRequest {
         self.init(user: user)
         device = try reader.identifier("deviceId", DeviceID.init)
         tenant = try reader.identifier("tenantId", TenantID.init)
+        state = try reader.string("state")
         kind = try reader.word("kind", SessionKind.self) ?? .web
         permissions = try reader.permissions() ?? .none
         details.ipAddress = try reader.text("ipAddress", maximumBytes: 64)

@@ -40,7 +40,7 @@ enum Schemas {
                 ["userId"],
                 [
                     ("userId", identifier), ("deviceId", identifier), ("tenantId", identifier), ("kind", kind),
-                    ("permissions", permissions),
+                    ("permissions", permissions), ("state", text),
                     (
                         "device",
                         object([], [("name", text(upTo: 128)), ("platform", text(upTo: 128))], isOpen: false)
@@ -56,6 +56,12 @@ enum Schemas {
                 [("scope", #"{"type":"string","enum":["current","others","device","all"],"default":"current"}"#)]
                     + changeOptions, isOpen: false)
         ),
+        (
+            "StateRequest",
+            object(
+                [], [("ttl", #"{"type":"string","default":"10m"}"#), ("data", #"{"type":"object"}"#)], isOpen: false)
+        ),
+        ("ConsumeRequest", object(["state"], [("state", text)], isOpen: false)),
         ("RefreshRequest", object([], [("refreshToken", text)], isOpen: false)),
         ("TokenRequest", object(["token"], [("token", text)], isOpen: false)),
         ("TokensRequest", object(["tokens"], [("tokens", list(of: text, maximum: 1000))], isOpen: false)),
@@ -77,6 +83,8 @@ enum Schemas {
     private static let answers: [(name: String, json: String)] = [
         ("CrossSiteToken", object(["csrfToken"], [("csrfToken", text)])),
         ("Health", object(["status"], [("status", text), ("detail", text)])),
+        ("State", object(["state", "expiresAt"], [("state", text), ("expiresAt", time)])),
+        ("StateData", object(["data"], [("data", #"{"type":"object"}"#)])),
         ("Description", #"{"type":"object"}"#),
         ("Active", object(activeFields.map(\.0), activeFields + [("stale", flag)])),
         ("Inactive", object(["active", "code"], [("active", #"{"const":false}"#), ("code", text)])),
