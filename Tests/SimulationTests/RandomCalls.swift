@@ -144,10 +144,10 @@ struct RandomCalls {
         request.tenant = random.chance(2) ? random.element(tenants) : nil
         request.permissions = permissions()
         return node.issue(
-            random.element(sessions), user: user, device: request.device,
+            random.element(sessions), user: user, device: request.device, tenant: request.tenant,
             lifetime: SessionLifetime(
                 seconds: random.element([0, 1, 5, 60, 100, 900]), absoluteSeconds: random.element([1, 100, 1000])),
-            hasRefreshToken: random.chance(2), record: SessionRecord.fields(of: request), known)
+            hasRefreshToken: random.chance(2), begunAt: random.chance(3) ? known.mark : nil, record: SessionRecord.fields(of: request), known)
     }
 
     private mutating func renew(_ node: ScriptCalls, _ known: ScriptCalls.Known) -> RedisScriptCall {
