@@ -36,6 +36,7 @@ extension IssueRequest {
             details.devicePlatform = try device.text("platform", maximumBytes: 128)
             try device.finish()
         }
+        details.devicePlatform = details.devicePlatform ?? details.userAgent.flatMap { Platform.named(inUserAgent: $0) }
         try reader.finish()
     }
 
