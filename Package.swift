@@ -76,6 +76,7 @@ let package = Package(
                 .embedInCode("Store/Lua/permissions.lua"), .embedInCode("Store/Lua/reassert.lua"),
                 .embedInCode("Store/Lua/issue.lua"), .embedInCode("Store/Lua/read.lua"),
                 .embedInCode("Store/Lua/sweep.lua"), .embedInCode("Store/Lua/renew.lua"),
+                .embedInCode("Store/Lua/patch.lua"),
             ],
             swiftSettings: strict),
         .executableTarget(

@@ -64,7 +64,11 @@ struct RandomCalls {
         switch random.below(40) {
         case 0...1: return script(node.open(partition, known))
         case 2...6: return script(node.poll(partition, known, applied: position(partition)))
-        case 7...12: return script(issue(node, known))
+        case 7...11: return script(issue(node, known))
+        case 12:
+            let session = random.element(sessions)
+            let fields = random.element([[], ["N", "x"], ["N", "", "j", "{}"], ["P", ""]])
+            return script(node.patch(session, revision: UInt64(random.below(3)), fields: fields, known))
         case 13: return script(renew(node, known))
         case 14...16:
             return script(
@@ -147,7 +151,8 @@ struct RandomCalls {
             random.element(sessions), user: user, device: request.device, tenant: request.tenant,
             lifetime: SessionLifetime(
                 seconds: random.element([0, 1, 5, 60, 100, 900]), absoluteSeconds: random.element([1, 100, 1000])),
-            hasRefreshToken: random.chance(2), begunAt: random.chance(3) ? known.mark : nil, record: SessionRecord.fields(of: request), known)
+            hasRefreshToken: random.chance(2), begunAt: random.chance(3) ? known.mark : nil,
+            record: SessionRecord.fields(of: request), known)
     }
 
     private mutating func renew(_ node: ScriptCalls, _ known: ScriptCalls.Known) -> RedisScriptCall {

@@ -91,13 +91,13 @@ package struct APIClient: Sendable {
     /// The same with a body that need not be JSON.
     package func call(
         _ method: String, _ path: String, on listener: Listener = .admin, text: String?,
-        headers: [(String, String)] = [], timeout: Duration = .seconds(10)
+        headers: [(String, String)] = [], type: String = "application/json", timeout: Duration = .seconds(10)
     ) async throws -> HTTPAnswer {
         var head = "\(method) \(path) HTTP/1.1\r\nHost: curfew\r\nConnection: close\r\n"
         if listener == .admin { head += "Authorization: Bearer \(apiKey)\r\n" }
         for (name, value) in headers { head += "\(name): \(value)\r\n" }
         let content = Array((text ?? "").utf8)
-        if text != nil { head += "Content-Type: application/json\r\nContent-Length: \(content.count)\r\n" }
+        if text != nil { head += "Content-Type: \(type)\r\nContent-Length: \(content.count)\r\n" }
         return try await exchange(Array("\(head)\r\n".utf8) + content, on: listener, timeout: timeout)
     }
 

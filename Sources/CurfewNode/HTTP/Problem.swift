@@ -26,6 +26,7 @@ struct Problem: Error, Equatable, Sendable {
         case .redisUnavailable(let detail): self.init(.redisUnavailable, detail)
         case .overloaded(let detail): self.init(.overloaded, detail)
         case .notFound(let detail): self.init(.notFound, detail)
+        case .preconditionFailed: self.init(.preconditionFailed)
         case .conflict(let detail): self.init(.conflict, detail)
         case .tokenRefused(let reason): self.init(ProblemCode(reason))
         case .outOfRange(let detail): self.init(.valueOutOfRange, detail)
@@ -66,6 +67,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case notFound = "not_found"
     case methodNotAllowed = "method_not_allowed"
     case conflict
+    case preconditionFailed = "precondition_failed"
     case bodyTooLarge = "body_too_large"
     case unsupportedMediaType = "unsupported_media_type"
     case headTooLarge = "head_too_large"
@@ -119,6 +121,8 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .notFound: (404, "Not found", "There is nothing here.")
         case .methodNotAllowed: (405, "Method not allowed", "The Allow field says which methods this path takes.")
         case .conflict: (409, "Conflict", "What the request asks for contradicts what has happened.")
+        case .preconditionFailed:
+            (412, "Precondition failed", "Somebody else changed it since it was read; read it again.")
         case .bodyTooLarge: (413, "Body too large", "The body is larger than this call takes.")
         case .unsupportedMediaType: (415, "Unsupported media type", "Send the body as application/json.")
         case .headTooLarge: (431, "Head too large", "The request head is larger than this server takes.")
@@ -143,6 +147,7 @@ func reasonPhrase(_ status: Int) -> String {
     case 404: "Not Found"
     case 405: "Method Not Allowed"
     case 409: "Conflict"
+    case 412: "Precondition Failed"
     case 413: "Content Too Large"
     case 415: "Unsupported Media Type"
     case 431: "Request Header Fields Too Large"

@@ -136,19 +136,23 @@ struct Responder: Sendable {
         }
         if case .optional = route.body, body.isEmpty { return [] }
         guard !body.isEmpty else { throw .malformed("this call takes a JSON object as its body") }
-        guard MediaType.isJSON(request.headers[.contentType]) else { throw Problem(.unsupportedMediaType) }
+        guard MediaType.isJSON(request.headers[.contentType], orMergePatch: route.method == .patch) else {
+            throw Problem(.unsupportedMediaType)
+        }
         return body
     }
 }
 
 enum MediaType {
     /// `application/json`, with no charset but UTF-8.
-    static func isJSON(_ field: String?) -> Bool {
+    /// `orMergePatch`: or RFC 7396's own.
+    static func isJSON(_ field: String?, orMergePatch: Bool = false) -> Bool {
         guard let field else { return false }
         let parts = field.lowercased().split(separator: ";", omittingEmptySubsequences: false).map { part in
             part.filter { $0 != " " && $0 != "\t" && $0 != "\"" }
         }
-        guard parts.first == "application/json" else { return false }
+        let isMergePatch = orMergePatch && parts.first == "application/merge-patch+json"
+        guard parts.first == "application/json" || isMergePatch else { return false }
         return parts.dropFirst().allSatisfy { !$0.hasPrefix("charset=") || $0 == "charset=utf-8" }
     }
 }

@@ -7,7 +7,7 @@ enum Call: String, CaseIterable, Sendable {
         healthReady,
         description
     case issue, makeState, consumeState, validateToken, validateBatch, revoke
-    case readSession, endSession, listSessions, endSessions, setPermissions, cluster
+    case readSession, patchSession, endSession, listSessions, endSessions, setPermissions, cluster
 }
 
 enum ListenerKind: String, CaseIterable, Sendable {
@@ -15,7 +15,7 @@ enum ListenerKind: String, CaseIterable, Sendable {
 }
 
 struct Route: Sendable {
-    enum Method: String, Sendable { case get = "GET", post = "POST", put = "PUT", delete = "DELETE" }
+    enum Method: String, Sendable { case get = "GET", post = "POST", put = "PUT", patch = "PATCH", delete = "DELETE" }
 
     enum Access: Equatable, Sendable {
         case open
@@ -74,7 +74,8 @@ extension Route {
         case .healthLive, .healthReady, .description, .cluster: true
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
             .validateToken,
-            .validateBatch, .makeState, .consumeState, .issue, .revoke, .readSession, .endSession, .listSessions,
+            .validateBatch, .makeState, .consumeState, .issue, .revoke, .readSession, .patchSession, .endSession,
+            .listSessions,
             .endSessions, .setPermissions:
             false
         }

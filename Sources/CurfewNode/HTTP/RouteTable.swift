@@ -135,6 +135,13 @@ extension RouteTable {
             call: .readSession, method: .get, path: "/v1/sessions/{id}", access: .role(.read),
             summary: "One session in full.", answers: [(200, "Session")], problems: [.notFound, .redisUnavailable]),
         Route(
+            call: .patchSession, method: .patch, path: "/v1/sessions/{id}", access: .role(.issue),
+            summary: "Changes a session's device and attributes: a JSON merge patch.",
+            body: .json(schema: "SessionPatch"),
+            headers: [.init(name: "If-Match", summary: "The ETag that was read; 412 where it is another by now.")],
+            answers: [(200, "Session")],
+            problems: [.notFound, .preconditionFailed, .redisUnavailable, .overloaded]),
+        Route(
             call: .endSession, method: .delete, path: "/v1/sessions/{id}", access: .role(.revoke),
             summary: "Ends one session, like revoke.", body: .absent, query: changeParameters,
             answers: [(200, "Change"), (202, "Change")], problems: [.redisUnavailable, .overloaded]),

@@ -195,6 +195,8 @@ package struct SessionView: Sendable {
     package var createdAt: WallTime
     package var lastActiveAt: WallTime
     package var expiresAt: WallTime
+    /// How often its details were changed.
+    package var revision: UInt64
 }
 
 /// One page of a user's sessions, newest activity first.
@@ -269,6 +271,8 @@ package enum ServiceError: Error, Sendable, Equatable {
     case overloaded(detail: String)
     /// 404 `not_found`.
     case notFound(detail: String)
+    /// 412 `precondition_failed`.
+    case preconditionFailed
     /// 409 `conflict`.
     case conflict(detail: String)
     /// 401 or 400 where a token in a body is not one: `token_malformed`, `token_signature_invalid`.

@@ -98,7 +98,8 @@ extension SessionService {
     private func asStale(_ error: ServiceError, _ partition: Partition) -> ServiceError {
         switch error {
         case .redisUnavailable: .stale(detail: staleness(of: partition) ?? "Redis can't be read")
-        case .stale, .overloaded, .notFound, .conflict, .tokenRefused, .outOfRange, .malformed: error
+        case .stale, .overloaded, .notFound, .conflict, .preconditionFailed, .tokenRefused, .outOfRange, .malformed:
+            error
         }
     }
 

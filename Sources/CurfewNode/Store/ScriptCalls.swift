@@ -105,6 +105,13 @@ package struct ScriptCalls: Sendable {
             [session.description, user.text, tenant?.text ?? "", habit.text])
     }
 
+    /// `fields`: pairs of field and value, an empty one takes the field away.
+    package func patch(
+        _ session: SessionID, revision: UInt64, fields: [String], _ known: Known
+    ) -> RedisScriptCall {
+        call(Scripts.patch, session.partition, known, keys: [keys.record(session)], [String(revision)] + fields)
+    }
+
     package func revoke(
         _ target: PartitionTarget, in partition: Partition, options: ChangeOptions, _ known: Known
     ) -> RedisScriptCall {

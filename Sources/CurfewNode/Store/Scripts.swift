@@ -11,6 +11,7 @@ package enum Scripts {
     package static let permissions = script("permissions", PackageResources.permissions_lua)
     package static let reassert = script("reassert", PackageResources.reassert_lua)
     package static let read = script("read", PackageResources.read_lua)
+    package static let patch = script("patch", PackageResources.patch_lua)
     package static let sweep = script("sweep", PackageResources.sweep_lua)
 
     private static func script(_ name: String, _ body: [UInt8]) -> RedisScript {

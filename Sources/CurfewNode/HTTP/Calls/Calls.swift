@@ -26,6 +26,7 @@ struct Calls: Sendable {
         case .consumeState: try await consumeState(request)
         case .revoke: try await revoke(request)
         case .readSession: try await readSession(request)
+        case .patchSession: try await patchSession(request)
         case .endSession: try await endSession(request)
         case .listSessions: try await listSessions(request)
         case .endSessions: try await endSessions(request)
@@ -45,7 +46,8 @@ struct Calls: Sendable {
         case .description: Answer(body: description)
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
             .validateToken,
-            .validateBatch, .makeState, .consumeState, .issue, .revoke, .readSession, .endSession, .listSessions,
+            .validateBatch, .makeState, .consumeState, .issue, .revoke, .readSession, .patchSession, .endSession,
+            .listSessions,
             .endSessions, .setPermissions,
             .cluster:
             nil

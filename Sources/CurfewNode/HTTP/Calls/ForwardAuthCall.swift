@@ -38,7 +38,9 @@ extension Calls {
         } catch {
             switch error {
             case .tokenRefused(let reason): throw Problem.inactive(reason)
-            case .stale, .redisUnavailable, .overloaded, .notFound, .conflict, .outOfRange, .malformed: break
+            case .stale, .redisUnavailable, .overloaded, .notFound, .conflict, .preconditionFailed, .outOfRange,
+                .malformed:
+                break
             }
         }
     }

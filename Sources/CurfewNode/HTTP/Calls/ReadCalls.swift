@@ -6,7 +6,7 @@ extension Calls {
     func readSession(_ request: CallRequest) async throws(Problem) -> Answer {
         guard let session = SessionID(request.parameters[0]) else { throw Problem(.notFound) }
         let view = try await run { () async throws(ServiceError) in try await service.session(session) }
-        return .json { $0.members(of: view) }
+        return Answer(view)
     }
 
     func listSessions(_ request: CallRequest) async throws(Problem) -> Answer {
@@ -72,7 +72,7 @@ extension Calls {
 }
 
 extension JSONWriter {
-    fileprivate mutating func members(of session: SessionView) {
+    mutating func members(of session: SessionView) {
         let details = session.details
         member("sessionId", session.session.description)
         member("userId", session.user.text)

@@ -61,6 +61,17 @@ enum Schemas {
             object(
                 [], [("ttl", #"{"type":"string","default":"10m"}"#), ("data", #"{"type":"object"}"#)], isOpen: false)
         ),
+        (
+            "SessionPatch",
+            object(
+                [],
+                [
+                    (
+                        "device",
+                        object([], [("name", optionalText), ("platform", optionalText)], isOpen: false)
+                    ), ("attributes", #"{"type":["object","null"]}"#),
+                ], isOpen: false)
+        ),
         ("ConsumeRequest", object(["state"], [("state", text)], isOpen: false)),
         ("RefreshRequest", object([], [("refreshToken", text)], isOpen: false)),
         ("TokenRequest", object(["token"], [("token", text)], isOpen: false)),

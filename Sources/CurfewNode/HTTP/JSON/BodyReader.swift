@@ -42,6 +42,12 @@ struct BodyReader {
         return value
     }
 
+    /// Whatever stands there, null too; `nil` where it is absent.
+    mutating func given(_ field: String) -> JSONValue? {
+        known.insert(field)
+        return members.first { $0.name == field }?.value
+    }
+
     private func wrongType(_ field: String, expected: String, found: JSONValue) -> Problem {
         .malformed("\(name(field)): expected \(expected), found \(found.kind)")
     }
