@@ -130,6 +130,24 @@ extension ClusterTests {
             #expect(try await dead.head().status == 401)
         }
 
+        @Test(
+            "a stream begins with the permissions where they are others than the token's; one too many ends the oldest")
+        func begins() async throws {
+            let cluster = try await SharedCluster.ready()
+            let session = try await cluster.nodes[0].api.issue(ClusterHarness.newUser(), permissions: ["a"])
+            try await cluster.expectActive([session])
+            try await cluster.nodes[1].api.setPermissions(of: session.user, to: ["b"], waits: true)
+            var streams: [EventSource] = []
+            for _ in 0..<17 {
+                let stream = try open(session, on: cluster.nodes[2])
+                #expect(try await stream.next().data["permissions"] == ["b"])
+                streams.append(stream)
+            }
+            #expect(try await streams[0].hasEnded())
+            try await revoke(["sessionId": .string(session.id)], on: cluster.nodes[0])
+            for stream in streams[1...] { #expect(try await stream.next().name == "session.revoked") }
+        }
+
         @Test("what pub/sub lost is told once it is repaired from the log")
         func lostMessage() async throws {
             let cluster = try await SharedCluster.ready()

@@ -183,7 +183,7 @@ public struct PartitionFeed: Sendable {
             // 1. A revoke was fenced by waiting node B out. 2. Redis loses it. 3. B polls the new primary and finds
             // everything `same`. Without this wait B would serve what the fence had promised to be dead; with it, every
             // living node that heard the revoke has re-asserted it by then, or is stale itself.
-            newcomerUntil = pendingHead.readAt + bounds.patience
+            newcomerUntil = pendingHead.readAt + longestBounds.patience
             termCount += 1
         }
         self.term = term

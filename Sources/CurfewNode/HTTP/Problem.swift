@@ -26,7 +26,7 @@ struct Problem: Error, Equatable, Sendable {
         case .redisUnavailable(let detail): self.init(.redisUnavailable, detail)
         case .overloaded(let detail): self.init(.overloaded, detail)
         case .notFound(let detail): self.init(.notFound, detail)
-        case .preconditionFailed: self.init(.preconditionFailed)
+        case .preconditionFailed: self.init(ProblemCode.preconditionFailed)
         case .conflict(let detail): self.init(.conflict, detail)
         case .tokenRefused(let reason): self.init(ProblemCode(reason))
         case .outOfRange(let detail): self.init(.valueOutOfRange, detail)

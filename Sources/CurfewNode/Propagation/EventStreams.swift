@@ -26,6 +26,8 @@ package final class EventStreams: Sendable {
 
     /// Signals that wait for one stream. Past it the oldest go: the newest looks at the state for all of them.
     static let maximumSignals = 16
+    /// Streams of one session: the oldest ends for one more.
+    static let maximumOfSession = 16
     /// Every stream is nudged once in so many seconds, and writes a comment then.
     static let heartbeatSeconds: UInt64 = 15
 
@@ -46,30 +48,32 @@ package final class EventStreams: Sendable {
     }
 
     private let state = Mutex(State())
+    private let maximum: Int
 
-    package init() {}
+    /// At most so many at once.
+    package init(maximum: Int) { self.maximum = maximum }
 
     /// Streams that are open.
     package var count: Int { state.withLock { $0.subscribers.count } }
 
-    /// Signals from now on, until whoever reads them stops.
-    func open(_ subject: Subject) -> AsyncStream<StreamSignal> {
+    /// Signals from now on, until whoever reads them stops. Throws `overloaded` where there are as many as there may be.
+    func open(_ subject: Subject) throws(ServiceError) -> AsyncStream<StreamSignal> {
         let (stream, signals) = AsyncStream.makeStream(
             of: StreamSignal.self, bufferingPolicy: .bufferingNewest(Self.maximumSignals))
-        let number = state.withLock { state -> UInt64? in
-            guard !state.isClosed else { return nil }
+        let (number, oldest) = state.withLock { state -> (UInt64?, Subscriber?) in
+            guard !state.isClosed, state.subscribers.count < maximum else { return (nil, nil) }
+            let others = state.bySession[subject.session] ?? []
+            let oldest = others.count < Self.maximumOfSession ? nil : others.min().flatMap { state.subscribers[$0] }
             state.lastNumber += 1
             let number = state.lastNumber
             state.subscribers[number] = Subscriber(subject: subject, signals: signals)
             state.inPartition[subject.session.partition.index, default: []].insert(number)
             state.bySession[subject.session, default: []].insert(number)
             state.byUser[subject.user, default: []].insert(number)
-            return number
+            return (number, oldest)
         }
-        guard let number else {
-            signals.finish()
-            return stream
-        }
+        oldest?.signals.finish()
+        guard let number else { throw .overloaded(detail: "this node has all the event streams that it may have") }
         signals.onTermination = { [weak self] _ in self?.remove(number) }
         return stream
     }

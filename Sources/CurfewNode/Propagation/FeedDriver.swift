@@ -21,7 +21,7 @@ package final class FeedDriver: Sendable {
     let fences: FenceRegistry
     let checks: StartChecks
     /// Devices that want to hear of their sessions.
-    package let streams = EventStreams()
+    package let streams: EventStreams
     let logger: Logger
     /// By partition; `nil` while nobody is known to have it.
     private let primaries: Mutex<[Primary?]>
@@ -42,6 +42,8 @@ package final class FeedDriver: Sendable {
         self.surroundings = surroundings
         bounds = FeedBounds(staleness: configuration.stalenessBound)
         pollInterval = configuration.pollInterval
+        // The other half is for who asks and goes.
+        streams = EventStreams(maximum: max(1, configuration.limits.maximumConnections / 2))
         redisTimeout = configuration.redisTimeout
         fences = FenceRegistry(surroundings: surroundings, clock: clock)
         self.checks = checks

@@ -29,15 +29,12 @@ package struct SessionEvents: Sendable {
     fileprivate let claims: Claims
     fileprivate let signals: AsyncStream<StreamSignal>
     fileprivate let first: [SessionEvent]
-    /// The newest change of permissions that was told.
+    /// The newest change of permissions that the client is known to know: that of its token, at first.
     fileprivate let version: UInt64
     fileprivate let isOver: Bool
 }
 
 extension SessionService {
-    /// Of how many events a device that comes back is told one by one.
-    static let maximumMissedEvents = 10_000
-
     /// - Parameter lastID: `Last-Event-ID`, where there is one. Throws `tokenRefused` where the session is not active; one that was
     ///   revoked since `lastID` is told so by the stream itself.
     package func events(
@@ -53,29 +50,23 @@ extension SessionService {
         // Listens before it looks: what comes in between is told twice at worst, and looked at once.
         let subject = EventStreams.Subject(
             session: claims.session, user: claims.user, tenant: claims.tenant, expiresAt: claims.expiresAt)
-        func stream(_ first: [SessionEvent], version: UInt64, isOver: Bool) -> SessionEvents {
+        func stream(_ first: [SessionEvent], version: UInt64, isOver: Bool) throws(ServiceError) -> SessionEvents {
             SessionEvents(
-                session: claims.session, claims: claims, signals: driver.streams.open(subject), first: first,
+                session: claims.session, claims: claims, signals: try driver.streams.open(subject), first: first,
                 version: version, isOver: isOver)
         }
         switch result {
         case .refused(.sessionRevoked) where lastID != nil:
-            return stream([event(.revoked(reason: nil), claims)], version: 0, isOver: true)
+            return try stream([event(.revoked(reason: nil), claims)], version: 0, isOver: true)
         case .refused(let reason): throw .tokenRefused(reason)
         case .active: break
         }
-        let opened = stream([], version: 0, isOver: false)
-        let news = try await missed(since: lastID, claims)
+        let opened = try stream([], version: claims.permissionsVersion, isOver: false)
+        guard let lastID, await !isLogged(lastID, claims) else { return opened }
         let (permissions, version) = permissions(of: claims)
-        var first = [event(.none, claims)]
-        switch news {
-        case .nothing: break
-        case .permissions: first = [event(.permissionsChanged(permissions, version: version), claims)]
-        case .unknown: first = [event(.resync(permissions, version: version), claims)]
-        }
         return SessionEvents(
-            session: opened.session, claims: claims, signals: opened.signals, first: first, version: version,
-            isOver: false)
+            session: opened.session, claims: claims, signals: opened.signals,
+            first: [event(.resync(permissions, version: version), claims)], version: version, isOver: false)
     }
 
     /// Sends what there is to say until the session or its token is over, or `send` fails.
@@ -101,11 +92,8 @@ extension SessionService {
             }
             return true
         }
-        // What came between the first look and the first signal.
-        if isRevoked(claims) {
-            _ = try await look(nil)
-            return
-        }
+        // What there is already; what comes now is signalled.
+        guard try await look(nil) else { return }
         for await signal in events.signals {
             switch signal {
             case .event(let event): guard try await look(event) else { return }
@@ -118,25 +106,15 @@ extension SessionService {
         }
     }
 
-    private enum Missed { case nothing, permissions, unknown }
-
-    /// What there was of this user's permissions since an event that was told.
-    private func missed(since lastID: String?, _ claims: Claims) async throws(ServiceError) -> Missed {
-        guard let lastID else { return .nothing }
+    /// Whether the log still has this event. What came since is told from the state. Where Redis can't be asked, nobody knows.
+    private func isLogged(_ lastID: String, _ claims: Claims) async -> Bool {
         let partition = claims.session.partition
-        guard let token = FenceToken(lastID), token.partition == partition else { return .unknown }
-        let events = try await read(from: partition) { client throws(RedisError) in
-            let command = LogPage.command(
-                from: token.position, count: Self.maximumMissedEvents, of: partition, keys)
+        guard let token = FenceToken(lastID), token.partition == partition else { return false }
+        let events = try? await read(from: partition) { client throws(RedisError) in
+            let command = LogPage.command(from: token.position, count: 1, of: partition, keys)
             return try LogPage.events(in: try await client.send(command))
         }
-        guard events.first?.position == token.position, events.count < Self.maximumMissedEvents else {
-            return .unknown
-        }
-        let hasChange = events.dropFirst().contains { event in
-            if case .permissions(let user, _, _) = event.change { user == claims.user } else { false }
-        }
-        return hasChange ? .permissions : .nothing
+        return events?.first?.position == token.position
     }
 
     private func event(_ news: SessionEvent.News, _ claims: Claims, _ id: FenceToken? = nil) -> SessionEvent {

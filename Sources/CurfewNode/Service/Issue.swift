@@ -11,10 +11,14 @@ extension SessionService {
         let session = SessionID(partition: partition, high: surroundings.random(), low: surroundings.random())
         let settings = configuration.settings(of: request.kind)
         try checkTokenSize(request)
-        var begunAt: Stamp?
-        if let state = request.state { begunAt = try await begun(state, partition) }
         // A token's times come from Redis' clock. One that is off would make tokens that live too long, or are dead already.
         guard !table.withPartition(partition, { $0.feed.isClockSkewed }) else { throw .stale(detail: ClockSkew.detail) }
+        var begunAt: Stamp?
+        if let state = request.state {
+            // It is gone once it was asked for: not before the session can be written.
+            _ = try await writableLink(of: partition, until: surroundings.uptime + configuration.redisTimeout)
+            begunAt = try await begun(state, partition)
+        }
         let wallBefore = clock.wall()
         let reply = try await send(to: partition) { followed throws(RedisError) in
             let call = driver.calls.issue(

@@ -33,7 +33,12 @@ extension SessionService {
         let bytes = (0..<4).flatMap { _ in withUnsafeBytes(of: surroundings.random().bigEndian) { Array($0) } }
         let text = LoginStateText.prefix + APIKeyFile.hex(bytes)
         let place = LoginStateText(text, count)
-        let marks = count.all.map { partition in table.withPartition(partition) { String($0.feed.mark.microseconds) } }
+        // Where this node has not followed a partition for a while its mark is old. Clocks are within the skew bound of each other: a
+        // cutoff of later on is not this old.
+        let oldest = UInt64(max(0, clock.wall().seconds - 3 * ClockSkew.boundSeconds)) * 1_000_000
+        let marks = count.all.map { partition in
+            table.withPartition(partition) { String(max($0.feed.mark.microseconds, oldest)) }
+        }
         let value = marks.joined(separator: ",") + "\n" + dataJSON
         let now = try await send(to: place.partition) { followed throws(RedisError) in
             let replies = try await followed.link.pipeline(

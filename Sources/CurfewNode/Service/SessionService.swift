@@ -87,7 +87,7 @@ package final class SessionService: Sendable {
 
     /// The connection for a change in this partition, once its chain is followed there: in a new term nothing is written
     /// before everything that this node knew was re-asserted. Throws `redisUnavailable` at `end`.
-    private func writableLink(of partition: Partition, until end: Duration) async throws(ServiceError) -> FollowedLink {
+    func writableLink(of partition: Partition, until end: Duration) async throws(ServiceError) -> FollowedLink {
         if let link = try? driver.link(of: partition, for: "write") { return link }
         let isAdmitted = waitingWrites.withLock { waiting in
             guard waiting < Self.maximumWaitingWrites else { return false }

@@ -12,36 +12,39 @@ extension Calls {
             authorization: request.fields[.authorization], cookies: request.fields[values: .cookie],
             acceptsInsecureName: acceptsInsecureCookies)
         guard let found else { throw Problem.inactive(.tokenMissing) }
-        let result = try await run { () async throws(ServiceError) in
-            try await service.validate(token: found.token, options: options)
-        }
-        let session: ActiveSession
-        switch result {
-        case .active(let active): session = active
-        case .refused(let reason): throw Problem.inactive(reason)
-        }
+        var session = try await active(found.token, options)
         if demands.crossSiteToken, !isSafe(request) { try requireCrossSiteToken(request, found) }
+        var cookie: String?
+        if demands.renews, found.isCookie, session.shouldRefresh, session.kind != .api {
+            cookie = try await renewedCookie(found.token)
+            // That took its time: what it is answered from must be as fresh as ever.
+            session = try await active(found.token, options)
+        }
         for name in demands.permissions where !session.permissions.names.contains(name) {
             throw Problem(.permissionMissing, "the session lacks a permission that this path needs")
         }
         var answer = Answer(session)
-        if demands.renews, found.isCookie, session.shouldRefresh, session.kind != .api {
-            try await renew(found.token, into: &answer)
-        }
+        if let cookie { answer.fields.append(("Set-Cookie", cookie)) }
         return answer
     }
 
-    /// A renewal that can't be had right now is none: the session is good without it. One that is refused ended meanwhile.
-    private func renew(_ token: [UInt8], into answer: inout Answer) async throws(Problem) {
+    private func active(_ token: [UInt8], _ options: ValidateOptions) async throws(Problem) -> ActiveSession {
+        let result = try await run { () async throws(ServiceError) in
+            try await service.validate(token: token, options: options)
+        }
+        switch result {
+        case .active(let session): return session
+        case .refused(let reason): throw Problem.inactive(reason)
+        }
+    }
+
+    /// `nil` where it can't be had right now, or where Redis has nothing to renew: the token is good without it.
+    private func renewedCookie(_ token: [UInt8]) async throws(Problem) -> String? {
         do throws(ServiceError) {
-            answer.fields.append(("Set-Cookie", cookies.session(try await service.refresh(.token(token)))))
+            return cookies.session(try await service.refresh(.token(token)))
         } catch {
-            switch error {
-            case .tokenRefused(let reason): throw Problem.inactive(reason)
-            case .stale, .redisUnavailable, .overloaded, .notFound, .conflict, .preconditionFailed, .outOfRange,
-                .malformed:
-                break
-            }
+            if case .tokenRefused(.sessionRevoked) = error { throw Problem.inactive(.sessionRevoked) }
+            return nil
         }
     }
 
@@ -93,7 +96,7 @@ extension CallRequest {
 }
 
 extension Answer {
-    /// All four fields always, empty where there is nothing to say: a proxy that copies what is there must overwrite what a
+    /// All fields always, empty where there is nothing to say: a proxy that copies what is there must overwrite what a
     /// visitor sent under these names.
     fileprivate init(_ session: ActiveSession) {
         self.init(status: 200, body: [])
@@ -102,6 +105,7 @@ extension Answer {
             ("X-Curfew-Session", session.session.description),
             ("X-Curfew-Device", session.device.map { PercentCoding.encode($0.text) } ?? ""),
             ("X-Curfew-Permissions", session.permissions.names.joined(separator: ",")),
+            ("X-Curfew-Stale", session.isStale ? "true" : "false"),
         ]
     }
 }

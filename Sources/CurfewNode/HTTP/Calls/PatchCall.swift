@@ -6,8 +6,9 @@ extension Calls {
     func patchSession(_ request: CallRequest) async throws(Problem) -> Answer {
         guard let session = SessionID(request.parameters[0]) else { throw Problem(.notFound) }
         let patch = try SessionPatch(json: request.body)
-        let condition = try request.field("if-match").map { text throws(Problem) in try RevisionCondition(text) }
-        let view = try await run { () async throws(ServiceError) in
+        var condition: RevisionCondition?
+        if let text = request.field("if-match") { condition = try RevisionCondition(text) }
+        let view = try await run { [condition] () async throws(ServiceError) in
             try await service.patch(session, patch, where: condition)
         }
         return Answer(view)
