@@ -78,7 +78,8 @@ extension SessionService {
                 waitedFor: slot.feed.membership.possiblyServing(
                     of: members, at: sent.at, patience: slot.feed.longestBounds.patience),
                 staleServers: staleServers, watchedSince: isWatchedChain ? slot.feed.watchedSince : nil,
-                isReignFollowed: sent.isReignFollowed, sentAt: sent.at, repliedAt: sent.repliedAt, bounds: slot.feed.longestBounds, givesUpAt: givesUpAt)
+                isReignFollowed: sent.isReignFollowed, sentAt: sent.at, repliedAt: sent.repliedAt,
+                bounds: slot.feed.longestBounds, givesUpAt: givesUpAt)
         }
     }
 

@@ -14,7 +14,8 @@ struct FenceTests {
     ) -> Fence {
         Fence(
             position: F.position(5), waitedFor: waitedFor, staleServers: stale,
-            watchedSince: watchedSince.map(F.at), isReignFollowed: isReignFollowed, sentAt: F.at(sentAt), repliedAt: F.at(sentAt + 1), bounds: F.bounds,
+            watchedSince: watchedSince.map(F.at), isReignFollowed: isReignFollowed, sentAt: F.at(sentAt),
+            repliedAt: F.at(sentAt + 1), bounds: F.bounds,
             givesUpAt: givesUpAt.map(F.at))
     }
 
