@@ -165,7 +165,7 @@ package struct APIClient: Sendable {
     }
 
     /// `PUT /v1/users/{id}/permissions`, whatever comes of it.
-    package func setPermissions(
+    @discardableResult package func setPermissions(
         of user: String, to names: [String], waits: Bool = false, timeout: Duration = .seconds(10)
     ) async throws -> HTTPAnswer {
         var body: [String: JSON] = ["permissions": .array(names.map(JSON.string))]
