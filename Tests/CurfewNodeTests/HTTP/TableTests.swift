@@ -9,7 +9,7 @@ import Testing
     @Test("every code has a status that is sent, a title, a hint, and an answer with all five members")
     func table() throws {
         for code in ProblemCode.allCases {
-            #expect([400, 401, 403, 404, 405, 413, 415, 431, 500, 503].contains(code.status))
+            #expect([400, 401, 403, 404, 405, 409, 412, 413, 415, 431, 500, 503].contains(code.status))
             #expect(!code.title.isEmpty && code.hint.hasSuffix("."))
             #expect(!code.hint.contains("\""), "it is quoted in WWW-Authenticate")
             let answer = Answer(Problem(code))
@@ -74,7 +74,11 @@ import Testing
         #expect(try match(.admin, "POST", "/V1/issue") == "404")
         #expect(try match(.admin, "GET", "/v1/users/a%2Fb%20%C3%A9/sessions") == "listSessions a/b é")
         #expect(try match(.admin, "GET", "/v1/users//sessions") == "404")
-        #expect(try match(.admin, "PATCH", "/v1/sessions/x") == "405 GET, HEAD, DELETE")
+        #expect(try match(.admin, "PUT", "/v1/sessions/x") == "405 GET, HEAD, PATCH, DELETE")
+        for path in ["/v1/forward-auth", "/v1/forward-auth/", "/v1/forward-auth/a/%zz/.."] {
+            #expect(try match(.public, "BREW", path) == "forwardAuth")
+        }
+        #expect(try match(.public, "GET", "/v1/forward-authority") == "404")
         for path in [
             "/v1/users/%/sessions", "/v1/users/%4/sessions", "/v1/users/%zz/sessions", "/v1/users/%FF/sessions",
         ] {
