@@ -108,6 +108,21 @@ public struct RevocationState: Sendable {
         return .live(change)
     }
 
+    /// The same by the ids themselves, off the hot path.
+    public func standing(
+        session: SessionID, user: UserID, tenant: TenantID?, stamp: Stamp, permissionsVersion: UInt64 = 0
+    ) -> Standing {
+        var (userText, tenantText) = (user.text, tenant?.text ?? "")
+        return userText.withUTF8 { user in
+            tenantText.withUTF8 { bytes in
+                standing(
+                    session: session, user: UnsafeRawBufferPointer(user),
+                    tenant: tenant == nil ? nil : UnsafeRawBufferPointer(bytes), stamp: stamp,
+                    permissionsVersion: permissionsVersion)
+            }
+        }
+    }
+
     /// The user's permissions, if they changed after `stamp` as far as is known here.
     public func permissionsChange(of user: UserID, after stamp: Stamp) -> PermissionsChange? {
         var text = user.text

@@ -61,7 +61,7 @@ package struct APIKeyFile: Sendable, Equatable {
     package var text: String {
         let lines = keys.map { key in
             let roles = APIKey.Role.allCases.filter(key.roles.contains).map { "\"\($0.rawValue)\"" }
-            return "  {\"name\":\"\(key.name)\",\"hash\":\"sha256:\(Self.hex(key.hash))\","
+            return "  {\"name\":\"\(key.name)\",\"hash\":\"sha256:\(key.hash.hexadecimal)\","
                 + "\"roles\":[\(roles.joined(separator: ","))]}"
         }
         return "{\"keys\":[\n" + lines.joined(separator: ",\n") + "\n]}\n"
@@ -101,10 +101,6 @@ package struct APIKeyFile: Sendable, Equatable {
     private static func label(of entry: Any) -> String {
         guard let name = (entry as? [String: Any])?["name"] as? String, isUsableName(name) else { return "" }
         return " (\(name))"
-    }
-
-    static func hex(_ bytes: [UInt8]) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     private static func bytes(ofHex text: Substring) -> [UInt8]? {

@@ -1,6 +1,7 @@
 // The configuration checked as a whole, before anything starts. The first thing that can't be is thrown; what only
 // Redis can know (its version, its eviction policy, the cluster's partitions) is checked when the node connects.
 
+import CurfewCore
 import CurfewRedis
 
 extension NodeConfiguration {
@@ -84,7 +85,8 @@ extension NodeConfiguration {
             stalenessBound >= pollInterval * 3, "staleness-bound", stalenessBound.settingText,
             "at least three poll intervals (\((pollInterval * 3).settingText))")
         try require(
-            stalenessBound <= .seconds(3600), "staleness-bound", stalenessBound.settingText, "at most 1h")
+            stalenessBound <= .milliseconds(ServingHabit.maximumStalenessMilliseconds), "staleness-bound",
+            stalenessBound.settingText, "at most 1h")
         if case .grace(let grace) = onStale {
             try require(
                 grace > .zero && grace <= .seconds(86_400), "on-stale", "grace:\(grace.settingText)",

@@ -15,7 +15,6 @@ struct CallRequest: Sendable {
     let query: [String: String]
     let fields: HTTPFields
     let body: [UInt8]
-    let method: HTTPRequest.Method
     /// Who calls; `nil` on the public listener.
     let caller: APIKey?
     /// The other end of the connection.
@@ -23,6 +22,9 @@ struct CallRequest: Sendable {
 
     /// A header field's value by its lower-case name.
     func field(_ name: String) -> String? { fields.first { $0.name.canonicalName == name }?.value }
+
+    /// All of them, of a field that may be repeated.
+    func values(_ name: String) -> [String] { fields.filter { $0.name.canonicalName == name }.map(\.value) }
 }
 
 struct Responder: Sendable {
@@ -101,7 +103,7 @@ struct Responder: Sendable {
             let body = try await body(of: request, for: route)
             return CallRequest(
                 route: route, parameters: parameters, query: query, fields: request.headers, body: body,
-                method: request.method, caller: caller, peer: peer)
+                caller: caller, peer: peer)
         }
     }
 

@@ -3,9 +3,8 @@
 
 /// Every call there is. The responder's `switch` over it is the proof that each is answered.
 enum Call: String, CaseIterable, Sendable {
-    case validate, forwardAuth, events, refresh, crossSiteToken, logout, ownSessions, endOwnSession, healthLive,
-        healthReady,
-        description
+    case healthLive, healthReady, description
+    case validate, forwardAuth, events, refresh, crossSiteToken, logout, ownSessions, endOwnSession
     case issue, makeState, consumeState, validateToken, validateBatch, revoke
     case readSession, patchSession, endSession, listSessions, endSessions, setPermissions, cluster
 }
@@ -52,11 +51,8 @@ struct Route: Sendable {
     var body = Body.ignored
     var query: [Parameter] = []
     var headers: [Parameter] = []
-    /// Instead of a schema: there is no body.
-    static let noBody = ""
-
-    /// Status and schema of what is no problem.
-    var answers: [(status: Int, schema: String)]
+    /// Status and schema of what is no problem; no schema where there is no JSON.
+    var answers: [(status: Int, schema: String?)]
     /// Beyond those that every call can have.
     var problems: [ProblemCode] = []
     /// Takes the batch's larger body.
@@ -73,10 +69,8 @@ extension Route {
         switch call {
         case .healthLive, .healthReady, .description, .cluster: true
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
-            .validateToken,
-            .validateBatch, .makeState, .consumeState, .issue, .revoke, .readSession, .patchSession, .endSession,
-            .listSessions,
-            .endSessions, .setPermissions:
+            .issue, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .readSession, .patchSession,
+            .endSession, .listSessions, .endSessions, .setPermissions:
             false
         }
     }

@@ -77,7 +77,7 @@ extension RouteTable {
                 body: .absent,
                 headers: [
                     .init(name: "Last-Event-ID", summary: "The last id that was seen: nothing since then is missed.")
-                ], answers: [(200, Route.noBody)], problems: validateProblems + [.sessionExpired]),
+                ], answers: [(200, nil)], problems: validateProblems + [.sessionExpired]),
             Route(
                 call: .logout, method: .post, path: "/v1/logout", access: .session,
                 summary: "Ends the caller's session, its others, its device's or all of them, like revoke.",
@@ -176,12 +176,12 @@ extension RouteTable {
                 .init(
                     name: "renew", summary: "Past the renewal point the answer carries the renewed cookie.",
                     schema: boolean),
-            ], headers: forwardAuthHeaders, answers: [(200, Route.noBody)], problems: forwardAuthProblems,
+            ], headers: forwardAuthHeaders, answers: [(200, nil)], problems: forwardAuthProblems,
             takesAnyMethod: true),
         Route(
             call: .forwardAuth, method: .get, path: "/v1/forward-auth/{path}", access: .session,
             summary: "The same where a proxy appends the visitor's path and query, which say nothing here.",
-            headers: forwardAuthHeaders, answers: [(200, Route.noBody)], problems: forwardAuthProblems,
+            headers: forwardAuthHeaders, answers: [(200, nil)], problems: forwardAuthProblems,
             takesAnyMethod: true, isVisitorsPath: true),
     ]
 

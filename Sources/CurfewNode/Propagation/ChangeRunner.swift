@@ -65,10 +65,10 @@ extension SessionService {
         members[driver.calls.nodeID] = nil
         let staleServers = Set(members.filter(\.value.servesStale).keys)
         return table.withPartition(partition) { slot in
+            slot.feed.see(reply.members)
             // 1. FLUSHALL leaves connection and run id as they were. 2. This script was the first in the new log: its
             // members are whoever polled since. So membership counts only in the incarnation that was watched.
             // A membership that lacks this very node, which polls, is none.
-            slot.feed.see(reply.members)
             let isWatchedChain =
                 sent.isReignFollowed && sent.connection.map { $0 == slot.feed.connection } ?? true
                 && slot.feed.term?.incarnation == reply.incarnation

@@ -11,6 +11,19 @@ enum WriteProbe {
         RedisCommand("HDEL", [RedisArgument(keys.nodes(partition)), ""])
     }
 
+    /// Runs a script on a partition with nothing but a probe behind it, where one is wanted, and gives its reply.
+    static func run(
+        _ call: RedisScriptCall, then probe: RedisCommand?, on link: any RedisLink, for operation: String
+    ) async throws(RedisError) -> RedisValue {
+        let probes = probe.map { [$0] } ?? []
+        let replies = try await link.evaluateAll([call], then: probes)
+        guard replies.count == 1 + probes.count else {
+            throw .unexpectedReply(operation: operation, expected: "a reply to each command")
+        }
+        for reply in replies.dropFirst() { try verify(reply) }
+        return try replies[0].checked(for: operation)
+    }
+
     /// Throws where Redis refused it for want of replicas: what a script did before it on the same connection doesn't count.
     /// Any other trouble (a slot on the move, a full disk) the scripts have met themselves.
     static func verify(_ reply: RedisValue) throws(RedisError) {

@@ -58,6 +58,9 @@ extension SessionService {
         let primaries = driver.allPrimaries
         let states = primaries.map { $0.state.withLock(\.self) }
         let info = states.lazy.compactMap(\.info).first
+        let warnings = zip(primaries, states).flatMap { primary, state in
+            state.warnings.map { primary.isClusterMember ? "\(primary.name): \($0)" : $0 }
+        }
         let isConnected = !states.isEmpty && states.allSatisfy { $0.connection != nil }
         let views = zip(primaries, states).map { primary, state in
             ClusterView.PrimaryView(
@@ -66,9 +69,6 @@ extension SessionService {
         }
         let feeds = count.all.map { partition in
             (partition, table.withPartition(partition) { ($0.feed, $0.state.sessionCount) })
-        }
-        let warnings = zip(primaries, states).flatMap { primary, state in
-            state.warnings.map { primary.isClusterMember ? "\(primary.name): \($0)" : $0 }
         }
         return ClusterView(
             nodeID: driver.calls.nodeID.text, version: curfewVersion, nodes: nodes(feeds.map(\.1.0), now),

@@ -25,13 +25,14 @@ package struct SessionEvent: Sendable, Equatable {
 
 /// A stream that may begin.
 package struct SessionEvents: Sendable {
-    package let session: SessionID
     fileprivate let claims: Claims
     fileprivate let signals: AsyncStream<StreamSignal>
-    fileprivate let first: [SessionEvent]
+    /// What it begins with, before anything is looked at.
+    fileprivate let first: SessionEvent?
     /// The newest change of permissions that the client is known to know: that of its token, at first.
     fileprivate let version: UInt64
-    fileprivate let isOver: Bool
+
+    package var session: SessionID { claims.session }
 }
 
 extension SessionService {
@@ -50,40 +51,45 @@ extension SessionService {
         // Listens before it looks: what comes in between is told twice at worst, and looked at once.
         let subject = EventStreams.Subject(
             session: claims.session, user: claims.user, tenant: claims.tenant, expiresAt: claims.expiresAt)
-        func stream(_ first: [SessionEvent], version: UInt64, isOver: Bool) throws(ServiceError) -> SessionEvents {
-            SessionEvents(
-                session: claims.session, claims: claims, signals: try driver.streams.open(subject), first: first,
-                version: version, isOver: isOver)
-        }
+        let isRevoked: Bool
         switch result {
-        case .refused(.sessionRevoked) where lastID != nil:
-            return try stream([event(.revoked(reason: nil), claims)], version: 0, isOver: true)
+        case .refused(.sessionRevoked) where lastID != nil: isRevoked = true
         case .refused(let reason): throw .tokenRefused(reason)
-        case .active: break
+        case .active: isRevoked = false
         }
-        let opened = try stream([], version: claims.permissionsVersion, isOver: false)
-        guard let lastID, await !isLogged(lastID, claims) else { return opened }
-        let (permissions, version) = permissions(of: claims)
-        return SessionEvents(
-            session: opened.session, claims: claims, signals: opened.signals,
-            first: [event(.resync(permissions, version: version), claims)], version: version, isOver: false)
+        let signals = try driver.streams.open(subject)
+        func stream(_ first: SessionEvent?, version: UInt64) -> SessionEvents {
+            SessionEvents(claims: claims, signals: signals, first: first, version: version)
+        }
+        if isRevoked { return stream(event(.revoked(reason: nil), claims), version: 0) }
+        guard let lastID, await !isLogged(lastID, claims) else {
+            return stream(nil, version: claims.permissionsVersion)
+        }
+        let change: PermissionsChange? = if case .live(let change) = standing(claims) { change } else { nil }
+        let (permissions, version) = claims.permissions(after: change)
+        return stream(event(.resync(permissions, version: version), claims), version: version)
     }
 
     /// Sends what there is to say until the session or its token is over, or `send` fails.
     package func follow(
         _ events: SessionEvents, _ send: (SessionEvent) async throws -> Void
     ) async throws {
-        for event in events.first { try await send(event) }
-        guard !events.isOver else { return }
+        if let first = events.first {
+            try await send(first)
+            if case .revoked = first.news { return }
+        }
         let claims = events.claims
         var told = events.version
         func look(_ cause: Event?) async throws -> Bool {
             let id = cause.map { FenceToken(partition: claims.session.partition, position: $0.position) }
-            if isRevoked(claims) {
+            let change: PermissionsChange?
+            switch standing(claims) {
+            case .revoked:
                 try await send(event(.revoked(reason: cause.flatMap { $0.change.ends ? $0.reason : nil }), claims, id))
                 return false
+            case .live(let newest): change = newest
             }
-            let (permissions, version) = permissions(of: claims)
+            let (permissions, version) = claims.permissions(after: change)
             if version > told {
                 told = version
                 try await send(event(.permissionsChanged(permissions, version: version), claims, id))
@@ -100,7 +106,8 @@ extension SessionService {
             case .look: guard try await look(nil) else { return }
             case .expired:
                 // Renewed, it goes on under its new token.
-                if try await !lives(claims.session) { try await send(event(.expired, claims)) }
+                let isAlive = try await record(of: claims.session).map { clock.wall() < $0.expiresAt } ?? false
+                if !isAlive { try await send(event(.expired, claims)) }
                 return
             }
         }
@@ -125,34 +132,18 @@ extension SessionService {
     }
 
     private func standing(_ claims: Claims) -> Standing {
-        let (user, tenant) = (Array(claims.user.text.utf8), claims.tenant.map { Array($0.text.utf8) })
-        return table.withPartition(claims.session.partition) { slot in
-            user.withUnsafeBytes { user in
-                (tenant ?? []).withUnsafeBytes { bytes in
-                    slot.state.standing(
-                        session: claims.session, user: user, tenant: tenant == nil ? nil : bytes, stamp: claims.stamp,
-                        permissionsVersion: claims.permissionsVersion)
-                }
-            }
+        table.withPartition(claims.session.partition) { slot in
+            slot.state.standing(
+                session: claims.session, user: claims.user, tenant: claims.tenant, stamp: claims.stamp,
+                permissionsVersion: claims.permissionsVersion)
         }
     }
+}
 
-    private func isRevoked(_ claims: Claims) -> Bool { standing(claims) == .revoked }
-
+extension Claims {
     /// As they are now, with the number that validate names them by.
-    private func permissions(of claims: Claims) -> (Permissions, version: UInt64) {
-        guard case .live(let change?) = standing(claims) else {
-            return (claims.permissions, claims.permissionsVersion)
-        }
-        return (change.permissions, change.stamp.microseconds)
-    }
-
-    private func lives(_ session: SessionID) async throws(ServiceError) -> Bool {
-        let record = try await read(from: session.partition) { client throws(RedisError) in
-            let fields = RedisCommand("HGETALL", [RedisArgument(keys.record(session))])
-            return try SessionRecord.view(session, try await client.send(fields))
-        }
-        return record.map { clock.wall() < $0.expiresAt } ?? false
+    fileprivate func permissions(after change: PermissionsChange?) -> (Permissions, version: UInt64) {
+        change.map { ($0.permissions, $0.stamp.microseconds) } ?? (permissions, permissionsVersion)
     }
 }
 

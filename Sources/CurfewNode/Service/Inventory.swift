@@ -7,11 +7,17 @@ extension SessionService {
     /// One session; `notFound` where there is none, it ended, or its time is over.
     package func session(_ id: SessionID) async throws(ServiceError) -> SessionView {
         guard id.partition.index < count.value else { throw .notFound(detail: "there is no such session") }
-        let view = try await read(from: id.partition) { client throws(RedisError) in
+        guard let view = try await record(of: id), isLive(view) else {
+            throw .notFound(detail: "there is no such session")
+        }
+        return view
+    }
+
+    /// What Redis has of a session, over or not; `nil` where there is no record.
+    func record(of id: SessionID) async throws(ServiceError) -> SessionView? {
+        try await read(from: id.partition) { client throws(RedisError) in
             try await views(of: [id], client).first ?? nil
         }
-        guard let view, isLive(view) else { throw .notFound(detail: "there is no such session") }
-        return view
     }
 
     /// One page of a user's sessions, newest activity first. The cursor is the last session's activity and stamp, so a page
@@ -47,13 +53,9 @@ extension SessionService {
 
     /// Ended by something that this node knows, whatever Redis says.
     func isKnownRevoked(_ view: SessionView) -> Bool {
-        let user = Array(view.user.text.utf8)
-        let tenant = view.tenant.map { Array($0.text.utf8) }
-        return table.withPartition(view.session.partition) { slot in
-            user.withUnsafeBytes { user in
-                guard let tenant else { return slot.state.isRevoked(view.session, user, nil, view.stamp) }
-                return tenant.withUnsafeBytes { slot.state.isRevoked(view.session, user, $0, view.stamp) }
-            }
+        table.withPartition(view.session.partition) { slot in
+            slot.state.standing(session: view.session, user: view.user, tenant: view.tenant, stamp: view.stamp)
+                == .revoked
         }
     }
 
@@ -80,14 +82,6 @@ extension SessionService {
             }
         }
         return views
-    }
-}
-
-extension RevocationState {
-    fileprivate func isRevoked(
-        _ session: SessionID, _ user: UnsafeRawBufferPointer, _ tenant: UnsafeRawBufferPointer?, _ stamp: Stamp
-    ) -> Bool {
-        standing(session: session, user: user, tenant: tenant, stamp: stamp) == .revoked
     }
 }
 

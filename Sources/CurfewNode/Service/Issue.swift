@@ -26,11 +26,8 @@ extension SessionService {
                 lifetime: settings.sessionLifetime, hasRefreshToken: request.kind == .api, begunAt: begunAt,
                 record: SessionRecord.fields(of: request), driver.known(partition))
             // A login that a primary takes which was cut off is lost, and its stamp is above what the others revoke meanwhile.
-            let probes = followed.primary.needsWriteProbes ? [WriteProbe.command(keys, partition)] : []
-            let replies = try await followed.link.evaluateAll([call], then: probes)
-            for reply in replies.dropFirst() { try WriteProbe.verify(reply) }
-            guard let reply = replies.first else { throw .unexpectedReply(operation: "issue", expected: "a reply") }
-            return try IssueReply(try reply.checked(for: "issue"))
+            let probe = followed.primary.needsWriteProbes ? WriteProbe.command(keys, partition) : nil
+            return try IssueReply(try await WriteProbe.run(call, then: probe, on: followed.link, for: "issue"))
         }
         guard let reply else {
             throw .conflict(detail: "the user was logged out everywhere since this login was begun")

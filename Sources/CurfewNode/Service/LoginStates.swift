@@ -31,7 +31,7 @@ extension SessionService {
         lifetime: Duration, dataJSON: String
     ) async throws(ServiceError) -> LoginState {
         let bytes = (0..<4).flatMap { _ in withUnsafeBytes(of: surroundings.random().bigEndian) { Array($0) } }
-        let text = LoginStateText.prefix + APIKeyFile.hex(bytes)
+        let text = LoginStateText.prefix + bytes.hexadecimal
         let place = LoginStateText(text, count)
         // Where this node has not followed a partition for a while its mark is old. Clocks are within the skew bound of each other: a
         // cutoff of later on is not this old.
@@ -85,9 +85,9 @@ private struct LoginStateText {
     private let hash: String
 
     init(_ text: String, _ count: PartitionCount) {
-        let digest = sha256(Array(text.utf8))
-        partition = Partition((UInt16(digest[0]) << 8 | UInt16(digest[1])) % UInt16(count.value))
-        hash = APIKeyFile.hex(digest)
+        hash = sha256(Array(text.utf8)).hexadecimal
+        // As good a name as a user's.
+        partition = count.partition(ofUser: hash.utf8)
     }
 
     func key(_ keys: StoreKeys) -> String { keys.loginState(hash, in: partition) }

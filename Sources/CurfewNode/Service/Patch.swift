@@ -15,31 +15,19 @@ package struct SessionPatch: Sendable {
     var attributes: JSONValue?
 }
 
-/// Which revision somebody read (`If-Match`, RFC 9110 section 13.1.1).
-enum RevisionCondition: Sendable, Equatable {
-    case any
-    case oneOf([UInt64])
-
-    func holds(_ revision: UInt64) -> Bool {
-        switch self {
-        case .any: true
-        case .oneOf(let revisions): revisions.contains(revision)
-        }
-    }
-}
-
 extension SessionService {
     static let maximumAttributesBytes = 4 * 1024
     /// Against others that change the same session at the same time.
     private static let maximumPatchTries = 10
 
-    /// The session as it is now. Throws `notFound` where there is none, and `preconditionFailed` where another revision is there.
+    /// The session as it is now. Throws `notFound` where there is none, and `preconditionFailed` where its revision is none of those
+    /// that somebody read (`If-Match`, RFC 9110 section 13.1.1); `nil` takes any.
     func patch(
-        _ id: SessionID, _ patch: SessionPatch, where condition: RevisionCondition?
+        _ id: SessionID, _ patch: SessionPatch, ifRevision revisions: [UInt64]?
     ) async throws(ServiceError) -> SessionView {
         for _ in 0..<Self.maximumPatchTries {
             var view = try await session(id)
-            guard condition?.holds(view.revision) ?? true else { throw .preconditionFailed }
+            guard revisions?.contains(view.revision) ?? true else { throw .preconditionFailed }
             let fields = try apply(patch, to: &view.details)
             let revision = view.revision
             let outcome = try await send(to: id.partition) { followed throws(RedisError) in

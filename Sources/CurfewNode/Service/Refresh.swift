@@ -18,10 +18,9 @@ extension SessionService {
                 view.session, user: view.user, device: view.device, tenant: view.tenant,
                 lifetimeSeconds: settings.sessionLifetime.seconds, generation: renewable.generation,
                 graceMilliseconds: configuration.refreshGrace.wholeMilliseconds, driver.known(partition))
-            let replies = try await followed.link.evaluateAll([call], then: [WriteProbe.command(keys, partition)])
-            guard replies.count == 2 else { throw .unexpectedReply(operation: "renew", expected: "two replies") }
-            try WriteProbe.verify(replies[1])
-            return try RenewReply(try replies[0].checked(for: "renew"))
+            return try RenewReply(
+                try await WriteProbe.run(
+                    call, then: WriteProbe.command(keys, partition), on: followed.link, for: "renew"))
         }
         switch reply {
         case .refused(let reason): throw .tokenRefused(reason)

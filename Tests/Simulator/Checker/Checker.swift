@@ -291,6 +291,7 @@ final class Checker {
         _ session: TrackedSession, on node: SimulatedNode, began: Int64, _ issued: IssuedSession, _ claims: Claims
     ) {
         counts.renewed += 1
+        if session.claims.stamp != claims.stamp { report("I5", "s\(session.number) was renewed with another stamp") }
         session.renewed(issued, claims)
         guard let term = termOfRenewal[session.id], began > deployment.terms[term].began + bound else { return }
         for change in changes where change.ends(session) {
@@ -299,7 +300,6 @@ final class Checker {
             else { continue }
             report("I5", "\(node.name) renews s\(session.number), which change #\(change.number) ended")
         }
-        if session.claims.stamp != claims.stamp { report("I5", "s\(session.number) was renewed with another stamp") }
     }
 
     /// What ends a session and what renews it run one after the other in Redis: no slack, and none for what was forgotten since.

@@ -7,19 +7,10 @@ import CurfewRedis
 extension SimulatedNode {
     /// Whether memory says that this session is over.
     func knowsRevoked(_ session: TrackedSession) -> Bool {
-        let user = Array(session.user.text.utf8)
-        let tenant = session.tenant.map { Array($0.text.utf8) }
-        return table.withPartition(session.partition) { slot in
-            user.withUnsafeBytes { user in
-                guard let tenant else {
-                    return slot.state.standing(
-                        session: session.id, user: user, tenant: nil, stamp: session.claims.stamp) == .revoked
-                }
-                return tenant.withUnsafeBytes { tenant in
-                    slot.state.standing(session: session.id, user: user, tenant: tenant, stamp: session.claims.stamp)
-                        == .revoked
-                }
-            }
+        table.withPartition(session.partition) { slot in
+            slot.state.standing(
+                session: session.id, user: session.user, tenant: session.tenant, stamp: session.claims.stamp)
+                == .revoked
         }
     }
 

@@ -45,11 +45,8 @@ struct Calls: Sendable {
         case .healthReady: try ready()
         case .description: Answer(body: description)
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
-            .validateToken,
-            .validateBatch, .makeState, .consumeState, .issue, .revoke, .readSession, .patchSession, .endSession,
-            .listSessions,
-            .endSessions, .setPermissions,
-            .cluster:
+            .issue, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .readSession, .patchSession,
+            .endSession, .listSessions, .endSessions, .setPermissions, .cluster:
             nil
         }
     }

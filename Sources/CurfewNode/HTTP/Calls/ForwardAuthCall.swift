@@ -8,10 +8,7 @@ extension Calls {
     func forwardAuth(_ request: CallRequest) async throws(Problem) -> Answer {
         let demands = try request.forwardAuthDemands()
         let options = try request.validateOptions()
-        let found = Credential.find(
-            authorization: request.fields[.authorization], cookies: request.fields[values: .cookie],
-            acceptsInsecureName: acceptsInsecureCookies)
-        guard let found else { throw Problem.inactive(.tokenMissing) }
+        guard let found = presented(in: request) else { throw Problem.inactive(.tokenMissing) }
         var session = try await active(found.token, options)
         if demands.crossSiteToken, !isSafe(request) { try requireCrossSiteToken(request, found) }
         var cookie: String?
@@ -28,16 +25,6 @@ extension Calls {
         return answer
     }
 
-    private func active(_ token: [UInt8], _ options: ValidateOptions) async throws(Problem) -> ActiveSession {
-        let result = try await run { () async throws(ServiceError) in
-            try await service.validate(token: token, options: options)
-        }
-        switch result {
-        case .active(let session): return session
-        case .refused(let reason): throw Problem.inactive(reason)
-        }
-    }
-
     /// `nil` where it can't be had right now, or where Redis has nothing to renew: the token is good without it.
     private func renewedCookie(_ token: [UInt8]) async throws(Problem) -> String? {
         do throws(ServiceError) {
@@ -51,9 +38,7 @@ extension Calls {
     /// Whether the visitor's method changes nothing (RFC 9110 section 9.2.1), by the word of a proxy that is trusted.
     private func isSafe(_ request: CallRequest) -> Bool {
         guard trustedProxies.contains(request.peer) else { return false }
-        let methods = ["x-forwarded-method", "x-original-method"].flatMap { name in
-            request.fields.filter { $0.name.canonicalName == name }.map(\.value)
-        }
+        let methods = request.values("x-forwarded-method") + request.values("x-original-method")
         guard let method = methods.first, methods.allSatisfy({ $0 == method }) else { return false }
         return ["GET", "HEAD", "OPTIONS", "TRACE"].contains(method)
     }
@@ -73,8 +58,7 @@ extension CallRequest {
         let byQuery = try flag("csrf", query["csrf"])
         demands.crossSiteToken = byQuery || byHeader
         demands.renews = try flag("renew", query["renew"])
-        let lists = fields.filter { $0.name.canonicalName == "curfew-require" }.map(\.value)
-        for list in lists + (query["require"].map { [$0] } ?? []) {
+        for list in values("curfew-require") + (query["require"].map { [$0] } ?? []) {
             for name in list.split(separator: ",", omittingEmptySubsequences: false) {
                 let name = name.trimmingBlanks
                 guard Permissions.isName(name) else {

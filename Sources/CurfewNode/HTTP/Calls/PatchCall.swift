@@ -6,10 +6,9 @@ extension Calls {
     func patchSession(_ request: CallRequest) async throws(Problem) -> Answer {
         guard let session = SessionID(request.parameters[0]) else { throw Problem(.notFound) }
         let patch = try SessionPatch(json: request.body)
-        var condition: RevisionCondition?
-        if let text = request.field("if-match") { condition = try RevisionCondition(text) }
-        let view = try await run { [condition] () async throws(ServiceError) in
-            try await service.patch(session, patch, where: condition)
+        let revisions = try request.revisionsRead()
+        let view = try await run { () async throws(ServiceError) in
+            try await service.patch(session, patch, ifRevision: revisions)
         }
         return Answer(view)
     }
@@ -23,13 +22,11 @@ extension Answer {
     }
 }
 
-extension RevisionCondition {
-    /// `*`, or entity tags separated by commas. A weak one (`W/"1"`) never matches; nor does one that is not ours.
-    fileprivate init(_ text: String) throws(Problem) {
-        if text == "*" {
-            self = .any
-            return
-        }
+extension CallRequest {
+    /// `If-Match`: `nil` for any, which is `*` or nothing, else entity tags separated by commas. A weak one (`W/"1"`) never matches; nor
+    /// does one that is not ours.
+    fileprivate func revisionsRead() throws(Problem) -> [UInt64]? {
+        guard let text = field("if-match"), text != "*" else { return nil }
         var revisions: [UInt64] = []
         for tag in text.split(separator: ",", omittingEmptySubsequences: false) {
             let tag = tag.trimmingBlanks
@@ -40,7 +37,7 @@ extension RevisionCondition {
             let number = UInt64(inner.dropFirst().dropLast())
             if !tag.hasPrefix("W/"), let number, "\"\(number)\"" == inner { revisions.append(number) }
         }
-        self = .oneOf(revisions)
+        return revisions
     }
 }
 

@@ -33,15 +33,19 @@ extension Calls {
     }
 
     func credential(of request: CallRequest) throws(Problem) -> Credential.Found {
-        let found = Credential.find(
-            authorization: request.fields[.authorization], cookies: request.fields[values: .cookie],
-            acceptsInsecureName: acceptsInsecureCookies)
-        guard let found else {
+        guard let found = presented(in: request) else {
             var problem = Problem(.tokenMissing)
             problem.lacksCredential = true
             throw problem
         }
         return found
+    }
+
+    /// The credential that counts, whatever it is worth; `nil` where there is none.
+    func presented(in request: CallRequest) -> Credential.Found? {
+        Credential.find(
+            authorization: request.fields[.authorization], cookies: request.fields[values: .cookie],
+            acceptsInsecureName: acceptsInsecureCookies)
     }
 
     /// Of a call that changes something. A token that is no good is refused as such by the call itself.

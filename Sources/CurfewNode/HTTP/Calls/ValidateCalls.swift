@@ -9,15 +9,17 @@ extension Calls {
 
     func validate(_ request: CallRequest) async throws(Problem) -> Answer {
         let options = try request.validateOptions()
-        let token = Credential.token(
-            authorization: request.fields[.authorization], cookies: request.fields[values: .cookie],
-            acceptsInsecureName: acceptsInsecureCookies)
-        guard let token else { throw Problem.inactive(.tokenMissing) }
+        guard let found = presented(in: request) else { throw Problem.inactive(.tokenMissing) }
+        return Answer(body: try await active(found.token, options).body)
+    }
+
+    /// The session of this token, or validate's 401.
+    func active(_ token: [UInt8], _ options: ValidateOptions) async throws(Problem) -> ActiveSession {
         let result = try await run { () async throws(ServiceError) in
             try await service.validate(token: token, options: options)
         }
         switch result {
-        case .active(let session): return Answer(body: session.body)
+        case .active(let session): return session
         case .refused(let reason): throw Problem.inactive(reason)
         }
     }

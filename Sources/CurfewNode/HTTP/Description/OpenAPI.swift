@@ -123,7 +123,7 @@ extension JSONWriter {
             name(String(answer.status))
             object {
                 $0.member("description", reasonPhrase(answer.status))
-                if answer.schema != Route.noBody { $0.content("application/json", schema: answer.schema) }
+                if let schema = answer.schema { $0.content("application/json", schema: schema) }
             }
         }
         let codes = OpenAPI.problems(of: route)
