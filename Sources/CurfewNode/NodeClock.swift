@@ -30,7 +30,7 @@ package struct NodeClock: Sendable {
 
 /// A node whose wall clock is further off Redis' TIME fences itself: its idea of expiry is not to be trusted.
 package enum ClockSkew {
-    package static let boundSeconds: Int64 = 30
+    package static let boundSeconds = PartitionFeed.skewBoundSeconds
     static let detail = "clock_skew: this node's clock is more than \(boundSeconds) s off Redis' TIME"
 
     /// `redis` was read between two looks at the node's own clock.

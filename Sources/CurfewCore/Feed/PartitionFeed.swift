@@ -34,8 +34,10 @@ public struct PartitionFeed: Sendable {
     public private(set) var longestBounds: FeedBounds
     /// Redis' TIME at the last poll, which agreed with this node's clock unless `isClockSkewed`.
     public var redisTime: WallTime?
-    /// Redis' clock and this node's differ by more than the skew bound: nothing is fresh.
+    /// Redis' clock and this node's differ by more than the skew bound, by the last poll: nothing is fresh.
     public var isClockSkewed = false
+    /// How far Redis' clock and a node's may differ (s).
+    public static let skewBoundSeconds: Int64 = 30
 
     /// The connection that the feed stands on, or stood on last.
     public private(set) var connection: ConnectionID?
@@ -65,6 +67,13 @@ public struct PartitionFeed: Sendable {
     /// Whether an answer may come from memory at this moment.
     public func isFresh(at now: BootTime) -> Bool {
         now - freshAsOf <= bounds.staleness && !isClockSkewed
+    }
+
+    /// Whether this node's wall clock, read after the last poll, is known to be off. One that was set back since then is behind what
+    /// Redis' clock already showed: what ran out must not live again, its tombstone may be forgotten.
+    public func isClockOff(at wall: WallTime) -> Bool {
+        guard !isClockSkewed, let redisTime else { return isClockSkewed }
+        return redisTime.seconds > wall.seconds + Self.skewBoundSeconds
     }
 
     /// Whether a read of Redis sent at this moment may stand in for freshness. In a newcomer's wait it may not: it is

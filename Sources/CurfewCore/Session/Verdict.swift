@@ -66,7 +66,7 @@ extension KeyRing {
                 permissionsVersion: claims.permissionsVersion)
             guard case .live(let change) = standing else { return .refused(.revoked) }
             let age = boot - slot.feed.freshAsOf
-            return slot.feed.isFresh(at: boot)
+            return slot.feed.isFresh(at: boot) && !slot.feed.isClockOff(at: wall)
                 ? .active(ActiveToken(claims: claims, permissionsChange: change, age: age))
                 : .stale(StaleToken(claims: claims, permissionsChange: change, age: age))
         }

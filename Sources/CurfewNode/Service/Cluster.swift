@@ -28,12 +28,12 @@ extension SessionService {
 
     /// Why a partition is not fresh; `nil` when it is. Fixed sentences: readiness groups by them.
     func staleness(of partition: Partition) -> String? {
-        let now = clock.boot()
+        let (now, wall) = (clock.boot(), clock.wall())
         let unreachable = unreachability(of: partition)
         return table.withPartition(partition) { slot in
             let feed = slot.feed
+            if feed.isClockOff(at: wall) { return ClockSkew.detail }
             if feed.isFresh(at: now) { return nil }
-            if feed.isClockSkewed { return ClockSkew.detail }
             switch feed.phase {
             case .disconnected: return unreachable
             case .loading: return "loading the revocation state"
@@ -116,7 +116,7 @@ extension SessionService {
     ) -> ClusterView.PartitionView {
         ClusterView.PartitionView(
             partition: partition, seq: feed.applied?.seq ?? 0, head: max(feed.head?.seq ?? 0, feed.applied?.seq ?? 0),
-            isFresh: feed.isFresh(at: now),
+            isFresh: feed.isFresh(at: now) && !feed.isClockOff(at: clock.wall()),
             ageMilliseconds: feed.freshAsOf == .distantPast ? nil : (now - feed.freshAsOf).wholeMilliseconds,
             detail: staleness(of: partition), tombstones: tombstones, phase: feed.phase.rawValue)
     }

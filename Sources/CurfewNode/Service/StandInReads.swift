@@ -13,6 +13,8 @@ package final class StandInReads: Sendable {
     struct Answer: Sendable {
         let reply: ReadReply
         let sentAt: BootTime
+        /// The node's clock before it was sent; no poll may have compared it with Redis'.
+        let wallBefore: WallTime
     }
     private typealias Waiter = CheckedContinuation<Result<Answer, ServiceError>?, Never>
     private struct Flight: Sendable {
@@ -96,10 +98,6 @@ package final class StandInReads: Sendable {
             guard replies.count == 3 else { throw .unexpectedReply(operation: "read", expected: "three replies") }
             let reply = try ReadReply(replies[0])
             try WriteProbe.verify(replies[2])
-            // No poll may have said so yet.
-            guard !ClockSkew.isTooLarge(redis: reply.time, before: wallBefore, after: driver.clock.wall()) else {
-                return .failure(.stale(detail: ClockSkew.detail))
-            }
             let isSameReign = followed.primary.isSameReign(replies[1...1], over: id, in: partition)
             let isSameTerm = driver.table.withPartition(partition) { slot in
                 slot.feed.phase == .following && slot.feed.connection == id
@@ -109,7 +107,7 @@ package final class StandInReads: Sendable {
                 driver.requestPoll(partition)
                 return .failure(.stale(detail: "Redis changed while it was read"))
             }
-            return .success(Answer(reply: reply, sentAt: sentAt))
+            return .success(Answer(reply: reply, sentAt: sentAt, wallBefore: wallBefore))
         } catch {
             return .failure(ServiceError(error))
         }

@@ -78,6 +78,9 @@ extension SessionService {
         let memory = memory(token)
         if case .refused(let reason) = memory { return .refused(RefusalReason(reason)) }
         if read.revokes(claims) { return .refused(.sessionRevoked) }
+        guard !ClockSkew.isTooLarge(redis: read.reply.time, before: read.wallBefore, after: clock.wall()) else {
+            throw .stale(detail: ClockSkew.detail)
+        }
         if options.isStrict, !read.reply.exists { return .refused(.sessionNotFound) }
         let age = clock.boot() - read.sentAt
         guard age <= driver.bounds.staleness else {
@@ -110,8 +113,8 @@ extension SessionService {
         guard case .grace(let grace) = configuration.onStale else { throw error }
         let memory = memory(token)
         if case .refused(let reason) = memory { return .refused(RefusalReason(reason)) }
-        let isSkewed = table.withPartition(claims.session.partition) { $0.feed.isClockSkewed }
-        guard case .stale(let change, let age) = memory, !isSkewed else { throw error }
+        let isClockOff = table.withPartition(claims.session.partition) { $0.feed.isClockOff(at: clock.wall()) }
+        guard case .stale(let change, let age) = memory, !isClockOff else { throw error }
         guard age <= driver.bounds.staleness + grace else { throw error }
         return .active(answer(claims, change, age: age, isStale: true))
     }

@@ -41,6 +41,23 @@ import Testing
         #expect(fixture.verdict(token, wall: WallTime(seconds: .max / 2)) == .refused(.expired))
     }
 
+    @Test("a clock that was set back since the last poll brings nothing back that ran out: stale, until a poll agrees with it")
+    func clockSetBack() throws {
+        let fixture = try TokenFixture()
+        let token = try fixture.ring.encode(fixture.claims)
+        let bound = PartitionFeed.skewBoundSeconds
+        fixture.table.withPartition(fixture.partition) { $0.feed.redisTime = TokenFixture.wall }
+        #expect(fixture.verdict(token, wall: WallTime(seconds: TokenFixture.wall.seconds - 1)) == .active)
+        fixture.table.withPartition(fixture.partition) {
+            $0.feed.redisTime = WallTime(seconds: TokenFixture.wall.seconds + bound)
+        }
+        #expect(fixture.verdict(token) == .active)
+        fixture.table.withPartition(fixture.partition) {
+            $0.feed.redisTime = WallTime(seconds: TokenFixture.wall.seconds + bound + 1)
+        }
+        #expect(fixture.verdict(token) == .stale)
+    }
+
     @Test("expiry is told before revocation, and a bad signature before expiry")
     func order() throws {
         let fixture = try TokenFixture()
