@@ -12,7 +12,7 @@ extension SessionService {
         let settings = configuration.settings(of: request.kind)
         try checkTokenSize(request)
         // A token's times come from Redis' clock. One that is off would make tokens that live too long, or are dead already.
-        guard !table.withPartition(partition, { $0.feed.isClockOff(at: clock.wall()) }) else { throw .stale(detail: ClockSkew.detail) }
+        guard !isClockOff(for: partition) else { throw .stale(detail: ClockSkew.detail) }
         var begunAt: Stamp?
         if let state = request.state {
             // It is gone once it was asked for: not before the session can be written.

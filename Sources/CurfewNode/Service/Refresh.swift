@@ -10,7 +10,7 @@ extension SessionService {
     package func refresh(_ credential: RefreshCredential) async throws(ServiceError) -> IssuedSession {
         let renewable = try await renewable(credential)
         let (view, partition) = (renewable.view, renewable.view.session.partition)
-        guard !table.withPartition(partition, { $0.feed.isClockOff(at: clock.wall()) }) else { throw .stale(detail: ClockSkew.detail) }
+        guard !isClockOff(for: partition) else { throw .stale(detail: ClockSkew.detail) }
         let settings = configuration.settings(of: view.kind)
         let wallBefore = clock.wall()
         let reply = try await send(to: partition) { followed throws(RedisError) in

@@ -38,6 +38,12 @@ package final class SessionService: Sendable {
     var surroundings: any Surroundings { driver.surroundings }
     var keys: StoreKeys { driver.calls.keys }
 
+    /// Whether this node's clock is known to be off, by a partition's Redis.
+    func isClockOff(for partition: Partition) -> Bool {
+        let wall = clock.wall()
+        return table.withPartition(partition) { $0.feed.isClockOff(at: wall) }
+    }
+
     /// Runs a call at the primary that a partition is followed at. Where the answer is that its slot has left or is on the
     /// move, nothing was run: the call is made again, for as long as one may take.
     func send<Answer>(

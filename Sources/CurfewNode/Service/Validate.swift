@@ -113,8 +113,7 @@ extension SessionService {
         guard case .grace(let grace) = configuration.onStale else { throw error }
         let memory = memory(token)
         if case .refused(let reason) = memory { return .refused(RefusalReason(reason)) }
-        let isClockOff = table.withPartition(claims.session.partition) { $0.feed.isClockOff(at: clock.wall()) }
-        guard case .stale(let change, let age) = memory, !isClockOff else { throw error }
+        guard case .stale(let change, let age) = memory, !isClockOff(for: claims.session.partition) else { throw error }
         guard age <= driver.bounds.staleness + grace else { throw error }
         return .active(answer(claims, change, age: age, isStale: true))
     }
