@@ -76,7 +76,8 @@ let package = Package(
                 .embedInCode("Store/Lua/permissions.lua"), .embedInCode("Store/Lua/reassert.lua"),
                 .embedInCode("Store/Lua/issue.lua"), .embedInCode("Store/Lua/read.lua"),
                 .embedInCode("Store/Lua/sweep.lua"), .embedInCode("Store/Lua/renew.lua"),
-                .embedInCode("Store/Lua/patch.lua"),
+                .embedInCode("Store/Lua/patch.lua"), .embedInCode("Store/Lua/touch.lua"),
+                .embedInCode("Store/Lua/expire.lua"),
             ],
             swiftSettings: strict),
         .executableTarget(

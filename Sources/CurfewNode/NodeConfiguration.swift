@@ -49,7 +49,8 @@ package struct NodeConfiguration: Sendable {
     /// Entries kept in a partition's log.
     package var logWindow = 100_000
     package var web = KindSettings(
-        lifetime: .seconds(24 * 3600), absoluteLifetime: .seconds(30 * 86400), tokenLifetime: .seconds(24 * 3600))
+        lifetime: .seconds(24 * 3600), absoluteLifetime: .seconds(30 * 86400), tokenLifetime: .seconds(24 * 3600),
+        idleTimeout: .seconds(12 * 3600))
     package var remember = KindSettings(
         lifetime: .seconds(30 * 86400), absoluteLifetime: .seconds(180 * 86400), tokenLifetime: .seconds(24 * 3600))
     package var api = KindSettings(
@@ -68,6 +69,23 @@ package struct NodeConfiguration: Sendable {
         case .remember: remember
         case .api: api
         }
+    }
+
+    /// How often what was seen of sessions is told to Redis: the slack of every idle timeout.
+    package var activityInterval: Duration {
+        let shortest = SessionKind.allCases.compactMap { settings(of: $0).idleTimeout }.min()
+        return min(Activity.longestInterval, shortest.map { $0 / 10 } ?? Activity.longestInterval)
+    }
+
+    /// As the scripts take it.
+    func lifetime(of kind: SessionKind) -> SessionLifetime {
+        let settings = settings(of: kind)
+        let idle = settings.idleTimeout.map { timeout in
+            (timeout + activityInterval + .milliseconds(999)).components.seconds
+        }
+        return SessionLifetime(
+            seconds: settings.lifetime.components.seconds,
+            absoluteSeconds: settings.absoluteLifetime.components.seconds, idleSeconds: idle)
     }
 }
 
@@ -105,19 +123,20 @@ package struct KindSettings: Sendable, Equatable {
     package var absoluteLifetime: Duration
     /// One token's; never longer than the session's.
     package var tokenLifetime: Duration
+    /// For how long nobody may use it before it ends; `nil` for as long as it lives.
+    package var idleTimeout: Duration?
     /// Fraction of the token's life after which `refresh` is true, 0…1.
     package var renewAfter: Double
 
-    package init(lifetime: Duration, absoluteLifetime: Duration, tokenLifetime: Duration, renewAfter: Double = 0.8) {
+    package init(
+        lifetime: Duration, absoluteLifetime: Duration, tokenLifetime: Duration, idleTimeout: Duration? = nil,
+        renewAfter: Double = 0.8
+    ) {
         self.lifetime = lifetime
         self.absoluteLifetime = absoluteLifetime
         self.tokenLifetime = tokenLifetime
+        self.idleTimeout = idleTimeout
         self.renewAfter = renewAfter
-    }
-
-    var sessionLifetime: SessionLifetime {
-        SessionLifetime(
-            seconds: lifetime.components.seconds, absoluteSeconds: absoluteLifetime.components.seconds)
     }
 }
 

@@ -61,7 +61,7 @@ struct RandomCalls {
         let partition = random.element(Self.partitions)
         let known = known(partition, now: now)
         let node = random.element(nodes)
-        switch random.below(40) {
+        switch random.below(42) {
         case 0...1: return script(node.open(partition, known))
         case 2...6: return script(node.poll(partition, known, applied: position(partition)))
         case 7...11: return script(issue(node, known))
@@ -86,6 +86,8 @@ struct RandomCalls {
             return script(node.reassert(entries[...], in: partition, known))
         case 29...30: return script(sweep(node, partition, known, now: now))
         case 31: return stepBack()
+        case 32: return script(touch(node, partition, known))
+        case 33: return script(expire(node, partition, known, now: now))
         default: return .command(command(partition))
         }
     }
@@ -150,7 +152,8 @@ struct RandomCalls {
         return node.issue(
             random.element(sessions), user: user, device: request.device, tenant: request.tenant,
             lifetime: SessionLifetime(
-                seconds: random.element([0, 1, 5, 60, 100, 900]), absoluteSeconds: random.element([1, 100, 1000])),
+                seconds: random.element([0, 1, 5, 60, 100, 900]), absoluteSeconds: random.element([1, 100, 1000]),
+                idleSeconds: random.element([nil, nil, 0, 3, 200])),
             hasRefreshToken: random.chance(2), begunAt: random.chance(3) ? known.mark : nil,
             record: SessionRecord.fields(of: request), known)
     }
@@ -196,6 +199,7 @@ struct RandomCalls {
         let stamp = Stamp(UInt64(now + random.element([-1_000_000, 0, 3_000_000])))
         let changes: [Change] = [
             .sessions([random.element(sessions.filter { $0.partition == partition })]),
+            .expired([random.element(sessions.filter { $0.partition == partition })]),
             .user(random.element(users), stamp), .tenant(random.element(tenants), stamp), .everyone(stamp),
             .permissions(random.element(users), permissions(), stamp),
         ]
@@ -212,13 +216,37 @@ struct RandomCalls {
         let entries = (0..<random.below(4)).map { _ in
             let own = sessions.filter { $0.partition == partition }
             let session = random.element(own)
-            let member = random.chance(2) ? "s:\(session)" : random.element(members)
-            let concerned = member.hasPrefix("s:") ? [session] : Array(own.shuffled(using: &random).prefix(3))
+            let member = random.chance(2) ? random.element(["s", "s", "x"]) + ":\(session)" : random.element(members)
+            let concerned =
+                member.hasPrefix("s:") || member.hasPrefix("x:")
+                ? [session] : Array(own.shuffled(using: &random).prefix(3))
             return SweptEntry(member: member, sessions: concerned, isAll: !random.chance(4))
         }
         let past = random.chance(4) ? nil : WallTime(seconds: wall.seconds + random.element([0, 0, 5, -100]))
         return node.sweep(
-            partition, entries, wall: wall, past: past, batch: random.element([1, 2, 500]), idle: idle, known)
+            partition, entries, wall: wall, past: past, idle: idle, known)
+    }
+
+    private mutating func touch(
+        _ node: ScriptCalls, _ partition: Partition, _ known: ScriptCalls.Known
+    ) -> RedisScriptCall {
+        let own = sessions.filter { $0.partition == partition }.shuffled(using: &random).prefix(1 + random.below(3))
+        return node.touch(own.map { ($0, random.element([0, 0, 1, 50])) }, in: partition, known)
+    }
+
+    private mutating func expire(
+        _ node: ScriptCalls, _ partition: Partition, _ known: ScriptCalls.Known, now: Int64
+    ) -> RedisScriptCall {
+        var known = known
+        known.wall = WallTime(seconds: now / 1_000_000 + random.element([0, 0, 0, 1, -10, 31, -31]))
+        let own = sessions.filter { $0.partition == partition }.shuffled(using: &random).prefix(1 + random.below(3))
+        return node.expire(
+            own.map { session in
+                (
+                    session, random.chance(4) ? nil : random.element(users),
+                    random.chance(3) ? nil : random.element(devices)
+                )
+            }, in: partition, known)
     }
 
     private mutating func stepBack() -> RandomCall {

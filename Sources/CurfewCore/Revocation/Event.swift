@@ -44,6 +44,8 @@ public struct LogPosition: Hashable, Sendable {
 public enum Change: Hashable, Sendable {
     /// These sessions are over (tombstones).
     case sessions([SessionID])
+    /// These sessions are over because nobody used them (tombstones like any other, that say why).
+    case expired([SessionID])
     /// Tokens of this user with a smaller stamp are dead.
     case user(UserID, Stamp)
     /// Tokens of this tenant with a smaller stamp are dead (in this partition; written to all of them).
@@ -120,10 +122,11 @@ extension Event {
 }
 
 extension Change {
-    /// The word in the log: `sessions`, `user`, `tenant`, `everyone`, `permissions` or `nothing`.
+    /// The word in the log: `sessions`, `expired`, `user`, `tenant`, `everyone`, `permissions` or `nothing`.
     public var kind: String {
         switch self {
         case .sessions: "sessions"
+        case .expired: "expired"
         case .user: "user"
         case .tenant: "tenant"
         case .everyone: "everyone"
@@ -135,7 +138,7 @@ extension Change {
     /// What follows the word in the log.
     public var arguments: [String] {
         switch self {
-        case .sessions(let ids): ids.map(\.description)
+        case .sessions(let ids), .expired(let ids): ids.map(\.description)
         case .user(let user, let stamp): [user.text, String(stamp.microseconds)]
         case .tenant(let tenant, let stamp): [tenant.text, String(stamp.microseconds)]
         case .everyone(let stamp): [String(stamp.microseconds)]
@@ -149,10 +152,10 @@ extension Change {
         let arguments = Array(arguments)
         func stamp(_ index: Int) -> Stamp? { UInt64(arguments[index]).map(Stamp.init) }
         switch kind {
-        case "sessions":
+        case "sessions", "expired":
             let ids = arguments.compactMap { SessionID($0) }
             guard !ids.isEmpty, ids.count == arguments.count else { return nil }
-            self = .sessions(ids)
+            self = kind == "sessions" ? .sessions(ids) : .expired(ids)
         case "user":
             guard arguments.count == 2, let user = UserID(String(arguments[0])), let stamp = stamp(1) else {
                 return nil

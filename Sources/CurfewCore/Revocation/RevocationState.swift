@@ -28,6 +28,8 @@ public enum Standing: Equatable, Sendable {
     case live(PermissionsChange?)
     /// Its session, user, tenant or everyone was revoked.
     case revoked
+    /// Its session was idle for too long.
+    case expired
 }
 
 /// One entry of the replicated state, as Redis holds it: one subject, and when it may be forgotten.
@@ -50,6 +52,8 @@ public struct RevocationState: Sendable {
     public let partition: Partition
 
     private var sessions = RevocationSet()
+    /// Ended because nobody used them.
+    private var expired = RevocationSet()
     private var users = SubjectTable<Stamp>()
     private var tenants = SubjectTable<Stamp>()
     private var permissions = SubjectTable<PermissionsChange>()
@@ -58,12 +62,12 @@ public struct RevocationState: Sendable {
     /// Nothing is revoked.
     public init(partition: Partition) { self.partition = partition }
 
-    /// How many sessions are revoked one by one.
-    public var sessionCount: Int { sessions.count }
+    /// How many sessions are ended one by one.
+    public var sessionCount: Int { sessions.count + expired.count }
     /// How many cutoffs and permission changes there are.
     public var subjectCount: Int { users.count + tenants.count + permissions.count + (everyone == nil ? 0 : 1) }
-    /// What the revoked sessions take.
-    public var sessionMemoryBytes: Int { sessions.memoryBytes }
+    /// What the ended sessions take.
+    public var sessionMemoryBytes: Int { sessions.memoryBytes + expired.memoryBytes }
 
     /// Joins a change of this partition, to be kept at least until `until`. Returns whether anything rose: `false`
     /// means that the state had all of it, and as long.
@@ -72,7 +76,9 @@ public struct RevocationState: Sendable {
         precondition(partition == self.partition, "a change belongs to the partition that logged it")
         switch change {
         case .sessions(let ids):
-            return ids.reduce(false) { revoke($1, until: until) || $0 }
+            return ids.reduce(false) { sessions.join($1, until: until) || $0 }
+        case .expired(let ids):
+            return ids.reduce(false) { expired.join($1, until: until) || $0 }
         case .user(let user, let cutoff):
             return users.join(user.text, cutoff, until: until)
         case .tenant(let tenant, let cutoff):
@@ -102,6 +108,7 @@ public struct RevocationState: Sendable {
         if let everyone, stamp < everyone.cutoff { return .revoked }
         if let cutoff = users.value(of: user), stamp < cutoff { return .revoked }
         if let tenant, let cutoff = tenants.value(of: tenant), stamp < cutoff { return .revoked }
+        if expired.contains(high: session.high, low: session.low) { return .expired }
         guard let change = permissions.value(of: user), max(stamp, Stamp(permissionsVersion)) < change.stamp else {
             return .live(nil)
         }
@@ -133,11 +140,15 @@ public struct RevocationState: Sendable {
     /// Whether this very session was revoked.
     public func isRevoked(_ session: SessionID) -> Bool { sessions.contains(high: session.high, low: session.low) }
 
+    /// Whether this very session ended because nobody used it.
+    public func isExpired(_ session: SessionID) -> Bool { expired.contains(high: session.high, low: session.low) }
+
     /// Forgets what may be forgotten by `now`, examining at most about `budget` slots and as many subjects of each
     /// kind. Returns how many entries went.
     @discardableResult
     public mutating func expire(now: WallTime, budget: Int) -> Int {
         var removed = sessions.expire(now: now, budget: budget)
+        removed += expired.expire(now: now, budget: budget)
         removed += users.expire(now: now, budget: budget)
         removed += tenants.expire(now: now, budget: budget)
         removed += permissions.expire(now: now, budget: budget)
@@ -156,6 +167,10 @@ public struct RevocationState: Sendable {
             let id = SessionID(partition: partition, high: high, low: low)
             entries.append(ReplicatedEntry(change: .sessions([id]), until: until))
         }
+        expired.forEach { high, low, until in
+            let id = SessionID(partition: partition, high: high, low: low)
+            entries.append(ReplicatedEntry(change: .expired([id]), until: until))
+        }
         users.forEach { text, cutoff, until in
             if let user = UserID(text) { entries.append(ReplicatedEntry(change: .user(user, cutoff), until: until)) }
         }
@@ -171,11 +186,14 @@ public struct RevocationState: Sendable {
         if let everyone { entries.append(ReplicatedEntry(change: .everyone(everyone.cutoff), until: everyone.until)) }
         return entries
     }
+}
 
-    private mutating func revoke(_ session: SessionID, until: WallTime) -> Bool {
-        let known = sessions.until(high: session.high, low: session.low)
+extension RevocationSet {
+    /// Whether anything rose.
+    fileprivate mutating func join(_ session: SessionID, until: WallTime) -> Bool {
+        let known = self.until(high: session.high, low: session.low)
         guard known.map({ $0 < until }) ?? true else { return false }
-        sessions.insert(high: session.high, low: session.low, until: until)
+        insert(high: session.high, low: session.low, until: until)
         return true
     }
 }

@@ -64,7 +64,12 @@ extension KeyRing {
             let standing = slot.state.standing(
                 session: claims.session, user: user, tenant: tenant, stamp: claims.stamp,
                 permissionsVersion: claims.permissionsVersion)
-            guard case .live(let change) = standing else { return .refused(.revoked) }
+            let change: PermissionsChange?
+            switch standing {
+            case .live(let newest): change = newest
+            case .revoked: return .refused(.revoked)
+            case .expired: return .refused(.idle)
+            }
             let age = boot - slot.feed.freshAsOf
             return slot.feed.isFresh(at: boot) && !slot.feed.isClockOff(at: wall)
                 ? .active(ActiveToken(claims: claims, permissionsChange: change, age: age))

@@ -121,4 +121,6 @@ public enum TokenRefusal: String, Error, Sendable, CaseIterable {
     case expired = "token_expired"
     /// Its session, user or tenant was revoked.
     case revoked = "session_revoked"
+    /// Its session ended because nobody used it.
+    case idle = "session_expired"
 }

@@ -15,6 +15,13 @@ extension Setting {
         return duration
     }
 
+    static func idleTimeout(_ text: String) throws(Expectation) -> Duration {
+        guard let duration = Duration(setting: text) else {
+            throw Expectation("off, or a duration such as 15m, 12h or 30d")
+        }
+        return duration
+    }
+
     static func flag(_ text: String) throws(Expectation) -> Bool {
         guard let value = Bool(text) else { throw Expectation("true or false") }
         return value

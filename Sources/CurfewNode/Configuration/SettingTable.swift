@@ -132,9 +132,9 @@ extension Setting {
     ]
 
     private static let sessions: [Setting] =
-        kind("web", \.web, lifetime: "24h", absolute: "30d", tokenLifetime: "24h")
-        + kind("remember", \.remember, lifetime: "30d", absolute: "180d", tokenLifetime: "24h")
-        + kind("api", \.api, lifetime: "30d", absolute: "30d", tokenLifetime: "15m")
+        kind("web", \.web, lifetime: "24h", absolute: "30d", tokenLifetime: "24h", idle: "12h")
+        + kind("remember", \.remember, lifetime: "30d", absolute: "180d", tokenLifetime: "24h", idle: "off")
+        + kind("api", \.api, lifetime: "30d", absolute: "30d", tokenLifetime: "15m", idle: "off")
         + [
             .init(
                 "refresh-grace", .sessions, form: "duration", default: "10s",
@@ -161,7 +161,7 @@ extension Setting {
 
     private static func kind(
         _ kind: String, _ path: any WritableKeyPath<NodeConfiguration, KindSettings> & Sendable,
-        lifetime: String, absolute: String, tokenLifetime: String
+        lifetime: String, absolute: String, tokenLifetime: String, idle: String
     ) -> [Setting] {
         [
             .init(
@@ -179,6 +179,12 @@ extension Setting {
                 "How long one token of kind \(kind) lasts; never longer than the session."
             ) { configuration, text throws(Expectation) in
                 configuration[keyPath: path].tokenLifetime = try duration(text)
+            },
+            .init(
+                "\(kind)-idle-timeout", .sessions, form: "duration|off", default: idle,
+                "How long a session of kind \(kind) may go unused before it ends; off: as long as it lasts."
+            ) { configuration, text throws(Expectation) in
+                configuration[keyPath: path].idleTimeout = text == "off" ? nil : try idleTimeout(text)
             },
             .init(
                 "\(kind)-renew-after", .sessions, form: "fraction", default: "0.8",

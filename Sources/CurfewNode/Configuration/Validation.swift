@@ -95,10 +95,12 @@ extension NodeConfiguration {
     }
 
     private func validateKind(_ kind: String, _ settings: KindSettings) throws(SettingError) {
-        for (name, duration) in [
+        var durations = [
             ("\(kind)-lifetime", settings.lifetime), ("\(kind)-absolute-lifetime", settings.absoluteLifetime),
             ("\(kind)-token-lifetime", settings.tokenLifetime),
-        ] {
+        ]
+        if let idle = settings.idleTimeout { durations.append(("\(kind)-idle-timeout", idle)) }
+        for (name, duration) in durations {
             try require(
                 duration >= .seconds(1) && duration.isWholeSeconds && duration <= .seconds(3650 * 86_400), name,
                 duration.settingText, "whole seconds, from 1s to 3650d")

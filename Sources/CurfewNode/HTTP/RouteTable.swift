@@ -77,7 +77,7 @@ extension RouteTable {
                 body: .absent,
                 headers: [
                     .init(name: "Last-Event-ID", summary: "The last id that was seen: nothing since then is missed.")
-                ], answers: [(200, nil)], problems: validateProblems + [.sessionExpired]),
+                ], answers: [(200, nil)], problems: validateProblems),
             Route(
                 call: .logout, method: .post, path: "/v1/logout", access: .session,
                 summary: "Ends the caller's session, its others, its device's or all of them, like revoke.",
@@ -227,8 +227,8 @@ extension RouteTable {
     ]
 
     private static let validateProblems: [ProblemCode] = [
-        .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired, .sessionRevoked, .sessionNotFound,
-        .revocationStateStale, .redisUnavailable, .overloaded,
+        .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired, .sessionRevoked, .sessionExpired,
+        .sessionNotFound, .revocationStateStale, .redisUnavailable, .overloaded,
     ]
 
     private static let changeParameters: [Route.Parameter] = [

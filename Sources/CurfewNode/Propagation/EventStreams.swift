@@ -84,7 +84,7 @@ package final class EventStreams: Sendable {
             guard !state.subscribers.isEmpty else { return [] }
             let numbers: Set<UInt64> =
                 switch event.change {
-                case .sessions(let sessions):
+                case .sessions(let sessions), .expired(let sessions):
                     sessions.reduce(into: []) { $0.formUnion(state.bySession[$1] ?? []) }
                 case .user(let user, _), .permissions(let user, _, _): state.byUser[user] ?? []
                 case .tenant(let tenant, _):

@@ -2,7 +2,8 @@
 // the partition's lock; what a feed asks for is done by its primary, after the lock is gone.
 //
 // - Primary.swift and its extensions: connection, poll rounds, snapshots, re-assertion; all I/O is there
-// - EventListener.swift: pub/sub        - Housekeeping.swift: what is forgotten when its time is over
+// - EventListener.swift: pub/sub        - Housekeeping.swift: what ends or is forgotten when its time is over
+// - Activity.swift: when sessions were used last
 
 import CurfewCore
 import CurfewRedis
@@ -22,6 +23,10 @@ package final class FeedDriver: Sendable {
     let checks: StartChecks
     /// Devices that want to hear of their sessions.
     package let streams: EventStreams
+    /// When sessions were used last.
+    let activity: Activity
+    /// How often that is told to Redis.
+    let activityInterval: Duration
     let logger: Logger
     /// By partition; `nil` while nobody is known to have it.
     private let primaries: Mutex<[Primary?]>
@@ -44,6 +49,8 @@ package final class FeedDriver: Sendable {
         pollInterval = configuration.pollInterval
         // The other half is for who asks and goes.
         streams = EventStreams(maximum: max(1, configuration.limits.maximumConnections / 2))
+        activity = Activity(count: table.count)
+        activityInterval = configuration.activityInterval
         redisTimeout = configuration.redisTimeout
         fences = FenceRegistry(surroundings: surroundings, clock: clock)
         self.checks = checks

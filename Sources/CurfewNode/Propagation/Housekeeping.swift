@@ -1,5 +1,5 @@
-// What is forgotten when its time is over: tombstones in memory (a bounded number of slots a second), the same in Redis,
-// due sessions that are gone, and nodes that stood still for a minute. Every node does it; two at once do no harm.
+// What ends or is forgotten when its time is over: tombstones in memory (a bounded number of slots a second), the same in Redis,
+// sessions that are idle or over age, and nodes that stood still for a minute. Every node does it; two at once do no harm.
 
 import CurfewCore
 import CurfewRedis
@@ -10,11 +10,13 @@ extension FeedDriver {
     static let sweepBatchEntries = 500
     /// Sessions that one batch looks at.
     static let sweepBatchSessions = 1_000
-    /// Every partition is swept once in so many seconds, or oftener.
-    static let sweepRoundSeconds = 16
+    /// Sessions that one batch ends.
+    static let expiryBatch = 200
+    /// Partitions that are swept each second, in Redis: with more of them each has its turn once in a while.
+    static let sweepsPerSecond = 64
     static let expirySlotsPerSweep = 10_000
 
-    /// Sweeps until cancelled: every partition in memory each second, in Redis a sixteenth of them each second.
+    /// Sweeps until cancelled, once a second: every partition in memory, in Redis a bounded number of them.
     package func keepHouse() async {
         var chance = Chance(surroundings)
         var turn = Int.random(in: partitions.indices, using: &chance)
@@ -25,7 +27,7 @@ extension FeedDriver {
                 table.withPartition(partition) { slot in forget(&slot, wall: wall, now: now, age: age) }
             }
             for primary in allPrimaries { await primary.rememberPartitionCount() }
-            for _ in 0..<max(1, partitions.count / Self.sweepRoundSeconds) {
+            for _ in 0..<min(partitions.count, Self.sweepsPerSecond) {
                 turn = (turn + 1) % partitions.count
                 await sweep(partitions[turn], wall: wall)
             }
@@ -61,10 +63,11 @@ extension FeedDriver {
             let link = try link(of: partition, for: "sweep").link
             let entries = try await overdue(partition, wall: wall, past: past, on: link)
             let call = calls.sweep(
-                partition, entries, wall: wall, past: past, batch: Self.sweepBatchEntries,
+                partition, entries, wall: wall, past: past,
                 idle: idle.sorted { $0.key.text < $1.key.text }.map { ($0.key, $0.value.text) }, known(partition))
             let answer = try SweepReply(try await link.run(call))
             if past == nil { resume(partition, from: answer) }
+            try await expireSessions(of: partition, wall: wall, on: link)
         } catch {
             logger.debug("sweep failed", metadata: ["error": "\(error)"])
         }
@@ -77,6 +80,33 @@ extension FeedDriver {
             guard slot.feed.isFresh(at: now), let redisTime = slot.feed.redisTime else { return }
             slot.forgetting.resume(from: answer.past, wall: wall, redis: redisTime, at: age)
         }
+    }
+
+    /// Ends what is due: a batch of it, the rest comes with the next turns. The script looks again, since a session may be used or
+    /// renewed meanwhile.
+    private func expireSessions(
+        of partition: Partition, wall: WallTime, on link: any RedisLink
+    ) async throws(RedisError) {
+        let members = try await link.send(
+            RedisCommand(
+                "ZRANGEBYSCORE",
+                [
+                    RedisArgument(calls.keys.due(partition)), "-inf", RedisArgument("(\(wall.seconds)"), "LIMIT", "0",
+                    RedisArgument(Self.expiryBatch),
+                ]), timeout: nil
+        ).array(for: "ZRANGEBYSCORE")
+        guard !members.isEmpty else { return }
+        var due: [(session: SessionID, user: UserID?, device: DeviceID?)] = []
+        for member in members {
+            guard let session = SessionID(try member.text(for: "ZRANGEBYSCORE")) else { continue }
+            let fields = try await link.send(
+                RedisCommand("HMGET", [RedisArgument(calls.keys.record(session)), "u", "d"]), timeout: nil
+            ).array(for: "HMGET")
+            let texts = fields.map { try? $0.text(for: "HMGET") }
+            due.append((session, texts.first?.flatMap { UserID($0) }, texts.last?.flatMap { DeviceID($0) }))
+        }
+        let reply = try ExpireReply(try await link.run(calls.expire(due, in: partition, known(partition))))
+        for event in reply.events { hear(event, in: partition) }
     }
 
     /// Entries whose time is over by the forgetting clock (the script looks at Redis' time, too), with the sessions that must not outlive
@@ -100,7 +130,7 @@ extension FeedDriver {
             let subject = String(decoding: member.utf8.dropFirst(2), as: UTF8.self)
             var sessions: [SessionID] = []
             switch member.utf8.first {
-            case UInt8(ascii: "s"): sessions = SessionID(subject).map { [$0] } ?? []
+            case UInt8(ascii: "s"), UInt8(ascii: "x"): sessions = SessionID(subject).map { [$0] } ?? []
             case UInt8(ascii: "u"), UInt8(ascii: "p"):
                 if let user = UserID(subject) { sessions = try await indexed(user, in: partition, on: link) }
             default: break
@@ -111,7 +141,7 @@ extension FeedDriver {
                     member: member, sessions: Array(sessions.prefix(Self.sweepBatchSessions)), isAll: false)
                 sessions.removeFirst(Self.sweepBatchSessions)
                 _ = try await link.run(
-                    calls.sweep(partition, [piece], wall: wall, past: past, batch: 1, idle: [], known(partition)))
+                    calls.sweep(partition, [piece], wall: wall, past: past, idle: [], known(partition)))
             }
             guard sessions.count <= room else { break }
             room -= sessions.count

@@ -28,6 +28,10 @@ struct PropagationService: Service {
                 return false
             }
             loops.addTask {
+                await driver.tellActivity()
+                return false
+            }
+            loops.addTask {
                 while (try? await driver.surroundings.sleep(for: .seconds(1))) != nil {
                     driver.streams.tick(now: driver.clock.wall())
                 }
@@ -39,6 +43,7 @@ struct PropagationService: Service {
             }
             loops.addTask {
                 try? await gracefulShutdown()
+                await driver.tellAllActivity()
                 router?.stop()
                 await withTaskGroup { group in
                     for primary in driver.allPrimaries { group.addTask { await primary.leave() } }

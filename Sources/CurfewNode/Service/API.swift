@@ -68,6 +68,8 @@ package struct ValidateOptions: Sendable {
     package var atLeast: [FenceToken] = []
     /// `Curfew-Consistency: strict`: read Redis, the record must exist.
     package var isStrict = false
+    /// An active answer says that the session was used (not so with `Curfew-Activity: none`).
+    package var countsAsActivity = false
 
     package init() {}
 }
@@ -195,6 +197,8 @@ package struct SessionView: Sendable {
     package var createdAt: WallTime
     package var lastActiveAt: WallTime
     package var expiresAt: WallTime
+    /// When it ends unless it is used; `nil` where it may be idle for ever.
+    package var idleAt: WallTime?
     /// How often its details were changed.
     package var revision: UInt64
 }

@@ -51,17 +51,18 @@ extension SessionService {
         // Listens before it looks: what comes in between is told twice at worst, and looked at once.
         let subject = EventStreams.Subject(
             session: claims.session, user: claims.user, tenant: claims.tenant, expiresAt: claims.expiresAt)
-        let isRevoked: Bool
+        let end: SessionEvent.News?
         switch result {
-        case .refused(.sessionRevoked) where lastID != nil: isRevoked = true
+        case .refused(.sessionRevoked) where lastID != nil: end = .revoked(reason: nil)
+        case .refused(.sessionExpired) where lastID != nil: end = .expired
         case .refused(let reason): throw .tokenRefused(reason)
-        case .active: isRevoked = false
+        case .active: end = nil
         }
         let signals = try driver.streams.open(subject)
         func stream(_ first: SessionEvent?, version: UInt64) -> SessionEvents {
             SessionEvents(claims: claims, signals: signals, first: first, version: version)
         }
-        if isRevoked { return stream(event(.revoked(reason: nil), claims), version: 0) }
+        if let end { return stream(event(end, claims), version: 0) }
         guard let lastID, await !isLogged(lastID, claims) else {
             return stream(nil, version: claims.permissionsVersion)
         }
@@ -76,7 +77,10 @@ extension SessionService {
     ) async throws {
         if let first = events.first {
             try await send(first)
-            if case .revoked = first.news { return }
+            switch first.news {
+            case .revoked, .expired: return
+            case .permissionsChanged, .resync, .none: break
+            }
         }
         let claims = events.claims
         var told = events.version
@@ -86,6 +90,9 @@ extension SessionService {
             switch standing(claims) {
             case .revoked:
                 try await send(event(.revoked(reason: cause.flatMap { $0.change.ends ? $0.reason : nil }), claims, id))
+                return false
+            case .expired:
+                try await send(event(.expired, claims, id))
                 return false
             case .live(let newest): change = newest
             }
@@ -152,7 +159,7 @@ extension Change {
     fileprivate var ends: Bool {
         switch self {
         case .sessions, .user, .tenant, .everyone: true
-        case .permissions, .nothing: false
+        case .expired, .permissions, .nothing: false
         }
     }
 }

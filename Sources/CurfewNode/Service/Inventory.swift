@@ -49,13 +49,21 @@ extension SessionService {
     }
 
     /// Not over, and not ended by anything that this node knows.
-    private func isLive(_ view: SessionView) -> Bool { view.expiresAt > clock.wall() && !isKnownRevoked(view) }
+    private func isLive(_ view: SessionView) -> Bool {
+        let now = clock.wall()
+        return view.expiresAt > now && view.idleAt.map { $0 > now } ?? true && knownRefusal(of: view) == nil
+    }
 
-    /// Ended by something that this node knows, whatever Redis says.
-    func isKnownRevoked(_ view: SessionView) -> Bool {
+    /// Why a session is over by what this node knows, whatever Redis says.
+    func knownRefusal(of view: SessionView) -> RefusalReason? {
         table.withPartition(view.session.partition) { slot in
-            slot.state.standing(session: view.session, user: view.user, tenant: view.tenant, stamp: view.stamp)
-                == .revoked
+            switch slot.state.standing(
+                session: view.session, user: view.user, tenant: view.tenant, stamp: view.stamp)
+            {
+            case .live: nil
+            case .revoked: .sessionRevoked
+            case .expired: .sessionExpired
+            }
         }
     }
 

@@ -23,7 +23,8 @@ extension SessionService {
         let reply = try await send(to: partition) { followed throws(RedisError) in
             let call = driver.calls.issue(
                 session, user: request.user, device: request.device, tenant: request.tenant,
-                lifetime: settings.sessionLifetime, hasRefreshToken: request.kind == .api, begunAt: begunAt,
+                lifetime: configuration.lifetime(of: request.kind), hasRefreshToken: request.kind == .api,
+                begunAt: begunAt,
                 record: SessionRecord.fields(of: request), driver.known(partition))
             // A login that a primary takes which was cut off is lost, and its stamp is above what the others revoke meanwhile.
             let probe = followed.primary.needsWriteProbes ? WriteProbe.command(keys, partition) : nil

@@ -16,7 +16,7 @@ extension SessionService {
         let reply = try await send(to: partition) { followed throws(RedisError) in
             let call = driver.calls.renew(
                 view.session, user: view.user, device: view.device, tenant: view.tenant,
-                lifetimeSeconds: settings.sessionLifetime.seconds, generation: renewable.generation,
+                lifetimeSeconds: settings.lifetime.components.seconds, generation: renewable.generation,
                 graceMilliseconds: configuration.refreshGrace.wholeMilliseconds, driver.known(partition))
             return try RenewReply(
                 try await WriteProbe.run(
@@ -29,7 +29,7 @@ extension SessionService {
             throw .tokenRefused(.refreshTokenReused)
         case .renewed(let renewed):
             // A Redis that was demoted and promoted again on the same connection may have lost what this node knows.
-            guard !isKnownRevoked(view) else { throw .tokenRefused(.sessionRevoked) }
+            if let reason = knownRefusal(of: view) { throw .tokenRefused(reason) }
             guard !isTooOld(renewed, wallBefore) else { throw .stale(detail: ClockSkew.detail) }
             return try issued(view, renewed, hasRefreshToken: renewable.generation != nil)
         }
@@ -76,15 +76,17 @@ extension SessionService {
     /// The record as it is. What this node knows to be over is refused without asking.
     private func stored(_ session: SessionID) async throws(ServiceError) -> SessionView {
         guard session.partition.index < count.value else { throw .tokenRefused(.tokenMalformed) }
-        guard !table.withPartition(session.partition, { $0.state.isRevoked(session) }) else {
-            throw .tokenRefused(.sessionRevoked)
+        let known = table.withPartition(session.partition) { slot in
+            (isRevoked: slot.state.isRevoked(session), isExpired: slot.state.isExpired(session))
         }
+        guard !known.isRevoked else { throw .tokenRefused(.sessionRevoked) }
+        guard !known.isExpired else { throw .tokenRefused(.sessionExpired) }
         let view = try await send(to: session.partition) { followed throws(RedisError) in
             let record = RedisCommand("HGETALL", [RedisArgument(keys.record(session))])
             return try SessionRecord.view(session, try await followed.link.send(record, timeout: nil))
         }
         guard let view else { throw .tokenRefused(.sessionNotFound) }
-        guard !isKnownRevoked(view) else { throw .tokenRefused(.sessionRevoked) }
+        if let reason = knownRefusal(of: view) { throw .tokenRefused(reason) }
         return view
     }
 

@@ -20,11 +20,17 @@ extension SessionService {
         switch memory(token) {
         case .refused(let reason): return .refused(RefusalReason(reason))
         case .active(let change, let age) where !options.isStrict:
+            if options.countsAsActivity { noteActivity(of: claims.session) }
             return .active(answer(claims, change, age: age, isStale: false))
         case .active, .stale:
-            return try await readThrough(token, claims, options)
+            let result = try await readThrough(token, claims, options)
+            if options.countsAsActivity, case .active = result { noteActivity(of: claims.session) }
+            return result
         }
     }
+
+    /// The session was used, now.
+    func noteActivity(of session: SessionID) { driver.activity.note(session, at: clock.age()) }
 
     /// Why this token is no good, as far as memory says.
     func refusal(of token: [UInt8]) -> RefusalReason? {
@@ -62,9 +68,7 @@ extension SessionService {
             let failure = ServiceError.stale(detail: staleness(of: partition) ?? "not fresh")
             guard configuration.onStale != .refuse else { throw failure }
             // A Redis that may have forgotten can still know of a revoke that this node missed.
-            if let read = try? await reads.read(claims, joins: false), read.revokes(claims) {
-                return .refused(.sessionRevoked)
-            }
+            if let reason = try? await reads.read(claims, joins: false).refusal(of: claims) { return .refused(reason) }
             return try servedStale(token, claims, orElse: failure)
         }
         let read: StandInReads.Answer
@@ -77,7 +81,7 @@ extension SessionService {
         // Memory again: what was revoked while Redis was read is revoked.
         let memory = memory(token)
         if case .refused(let reason) = memory { return .refused(RefusalReason(reason)) }
-        if read.revokes(claims) { return .refused(.sessionRevoked) }
+        if let reason = read.refusal(of: claims) { return .refused(reason) }
         guard !ClockSkew.isTooLarge(redis: read.reply.time, before: read.wallBefore, after: clock.wall()) else {
             throw .stale(detail: ClockSkew.detail)
         }
@@ -157,8 +161,11 @@ extension SessionService {
 }
 
 extension StandInReads.Answer {
-    /// Whether Redis knows of anything that ends this token.
-    func revokes(_ claims: Claims) -> Bool { reply.isTombstoned || claims.stamp < reply.cutoff }
+    /// What Redis knows of that ends this token.
+    func refusal(of claims: Claims) -> RefusalReason? {
+        if reply.tombstone == .revoked || claims.stamp < reply.cutoff { return .sessionRevoked }
+        return reply.tombstone == .expired ? .sessionExpired : nil
+    }
 }
 
 extension KindSettings {
@@ -175,6 +182,7 @@ extension RefusalReason {
         case .signatureInvalid: self = .tokenSignatureInvalid
         case .expired: self = .tokenExpired
         case .revoked: self = .sessionRevoked
+        case .idle: self = .sessionExpired
         }
     }
 }

@@ -64,7 +64,7 @@ struct ReplyReader {
 
 /// `sweep.lua`.
 package struct SweepReply {
-    /// Entries and due sessions that went.
+    /// Entries that went.
     package let gone: UInt64
     /// How far the forgetting clocks of all nodes came; `nil` where none ever said.
     package let past: WallTime?
@@ -74,6 +74,23 @@ package struct SweepReply {
         gone = try reader.number()
         let seconds = try reader.number()
         past = seconds == 0 ? nil : WallTime(seconds: Int64(seconds))
+    }
+}
+
+/// `expire.lua`.
+package struct ExpireReply {
+    /// Sessions that are over and left the queue.
+    package let left: UInt64
+    /// How many of them were idle for too long; the rest had lived as long as they may.
+    package let idle: UInt64
+    /// Of the idle ones' end.
+    package let events: [Event]
+
+    package init(_ value: RedisValue) throws(RedisError) {
+        var reader = try ReplyReader(value, operation: "expire")
+        left = try reader.number()
+        idle = try reader.number()
+        events = try reader.texts().compactMap { Event($0) }
     }
 }
 
@@ -217,9 +234,12 @@ struct RenewedSession {
 
 /// `read.lua`.
 struct ReadReply {
+    /// Why a session is over.
+    enum Tombstone { case revoked, expired }
+
     let incarnation: String
     let time: WallTime
-    let isTombstoned: Bool
+    let tombstone: Tombstone?
     let exists: Bool
     /// The highest cutoff that concerns the session.
     let cutoff: Stamp
@@ -229,7 +249,11 @@ struct ReadReply {
         var reader = try ReplyReader(value, operation: "read")
         incarnation = try reader.text()
         time = WallTime(seconds: Int64(try reader.number()))
-        isTombstoned = try reader.number() == 1
+        switch try reader.number() {
+        case 1: tombstone = .revoked
+        case 2: tombstone = .expired
+        default: tombstone = nil
+        }
         exists = try reader.number() == 1
         var highest = Stamp.zero
         for _ in 0..<3 {

@@ -78,6 +78,7 @@ package struct ScriptCalls: Sendable {
                 session.description, IndexMember(session: session, device: device).text, String(lifetime.seconds),
                 String(lifetime.absoluteSeconds), hasRefreshToken ? "1" : "0", user.text,
                 tenant?.text ?? "", begunAt.map { String($0.microseconds) } ?? "",
+                lifetime.idleSeconds.map { String($0) } ?? "",
             ] + record)
     }
 
@@ -146,15 +147,45 @@ package struct ScriptCalls: Sendable {
             })
     }
 
+    /// `used`: sessions of this partition, and how long ago (s) each was used last.
+    package func touch(_ used: [(session: SessionID, secondsAgo: Int64)], in partition: Partition, _ known: Known)
+        -> RedisScriptCall
+    {
+        call(
+            Scripts.touch, partition, known, keys: [keys.due(partition)] + used.map { keys.record($0.session) },
+            used.flatMap { [$0.session.description, String($0.secondsAgo)] })
+    }
+
+    /// `due`: sessions whose time seems to be over, each with what its user's index has of it; `nil` where it has no record.
+    package func expire(
+        _ due: [(session: SessionID, user: UserID?, device: DeviceID?)], in partition: Partition, _ known: Known
+    ) -> RedisScriptCall {
+        var options = ChangeOptions()
+        options.reason = RefusalReason.sessionExpired.rawValue
+        return call(
+            Scripts.expire, partition, known,
+            keys: [keys.due(partition)]
+                + due.flatMap { session, user, _ in
+                    [keys.record(session), user.map { keys.index($0, in: partition) } ?? keys.emptyIndex(partition)]
+                },
+            head(options, known)
+                + due.flatMap { session, user, device in
+                    [
+                        session.description,
+                        user == nil ? "" : IndexMember(session: session, device: device).text,
+                    ]
+                })
+    }
+
     /// `past`: by when the node forgets; `nil` before it knows.
     package func sweep(
-        _ partition: Partition, _ entries: [SweptEntry], wall: WallTime, past: WallTime?, batch: Int,
-        idle: [(NodeID, String)], _ known: Known
+        _ partition: Partition, _ entries: [SweptEntry], wall: WallTime, past: WallTime?, idle: [(NodeID, String)],
+        _ known: Known
     ) -> RedisScriptCall {
         call(
             Scripts.sweep, partition, known,
-            keys: [keys.due(partition)] + entries.flatMap { $0.sessions.map { keys.record($0) } },
-            [String(wall.seconds), String(past?.seconds ?? 0), String(batch), String(entries.count)]
+            keys: entries.flatMap { $0.sessions.map { keys.record($0) } },
+            [String(wall.seconds), String(past?.seconds ?? 0), String(entries.count)]
                 + entries.flatMap { [$0.member, String($0.sessions.count), $0.isAll ? "1" : "0"] }
                 + idle.flatMap { [$0.0.text, $0.1] })
     }
@@ -164,16 +195,19 @@ package struct ScriptCalls: Sendable {
 package struct SessionLifetime: Sendable {
     package var seconds: Int64
     package var absoluteSeconds: Int64
+    /// For how long it may be idle, with the slack; `nil` for ever.
+    package var idleSeconds: Int64?
 
-    package init(seconds: Int64, absoluteSeconds: Int64) {
+    package init(seconds: Int64, absoluteSeconds: Int64, idleSeconds: Int64? = nil) {
         self.seconds = seconds
         self.absoluteSeconds = absoluteSeconds
+        self.idleSeconds = idleSeconds
     }
 }
 
 /// An entry of the revocation list whose time is over, and sessions that it may speak of.
 package struct SweptEntry: Sendable, Equatable {
-    /// `s:…`, `u:…`, `p:…`, `t:…` or `e`
+    /// `s:…`, `x:…`, `u:…`, `p:…`, `t:…` or `e`
     package let member: String
     package let sessions: [SessionID]
     /// These are all, or the last of them.

@@ -12,6 +12,8 @@ package enum Scripts {
     package static let reassert = script("reassert", PackageResources.reassert_lua)
     package static let read = script("read", PackageResources.read_lua)
     package static let patch = script("patch", PackageResources.patch_lua)
+    package static let touch = script("touch", PackageResources.touch_lua)
+    package static let expire = script("expire", PackageResources.expire_lua)
     package static let sweep = script("sweep", PackageResources.sweep_lua)
 
     private static func script(_ name: String, _ body: [UInt8]) -> RedisScript {

@@ -2,6 +2,7 @@
 //
 //   u user  d device  k kind  p permissions (comma-separated)  v their version  t tenant  s stamp
 //   c created  a last active  x expires  X ends at the latest (UNIX s)
+//   I for how long it may be idle, with the slack (s)
 //   n generation of the refresh token that is good  r when those before it were used first, within the grace (UNIX ms)
 //   e how often N, P and j were changed since
 //   N device name  P platform  i address  l location  g user agent  m auth methods (comma-separated)  j attributes (JSON)
@@ -45,6 +46,7 @@ package enum SessionRecord {
             session: session, user: user, device: fields["d"].flatMap { DeviceID($0) }, kind: kind,
             permissions: permissions, tenant: fields["t"].flatMap { TenantID($0) }, details: details(fields),
             stamp: Stamp(stamp), createdAt: created, lastActiveAt: active, expiresAt: expires,
+            idleAt: fields["I"].flatMap { Int64($0) }.map { WallTime(seconds: active.seconds + $0) },
             revision: fields["e"].flatMap { UInt64($0) } ?? 0)
     }
 

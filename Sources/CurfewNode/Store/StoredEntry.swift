@@ -9,6 +9,8 @@ extension ReplicatedEntry {
         switch change {
         case .sessions(let ids):
             ids.count == 1 ? ("s:\(ids[0])", "") : nil
+        case .expired(let ids):
+            ids.count == 1 ? ("x:\(ids[0])", "") : nil
         case .user(let user, let stamp): ("u:\(user.text)", String(stamp.microseconds))
         case .tenant(let tenant, let stamp): ("t:\(tenant.text)", String(stamp.microseconds))
         case .everyone(let stamp): ("e", String(stamp.microseconds))
@@ -29,6 +31,9 @@ extension ReplicatedEntry {
         case "s:":
             guard let session = SessionID(subject) else { return nil }
             change = .sessions([session])
+        case "x:":
+            guard let session = SessionID(subject) else { return nil }
+            change = .expired([session])
         case "u:":
             guard let user = UserID(subject), let stamp else { return nil }
             change = .user(user, stamp)
@@ -51,10 +56,12 @@ extension ReplicatedEntry {
 extension Event {
     /// What the event leaves in the replicated state, one subject each.
     package var entries: [ReplicatedEntry] {
-        if case .sessions(let ids) = change {
-            return ids.map { ReplicatedEntry(change: .sessions([$0]), until: until) }
+        switch change {
+        case .sessions(let ids): ids.map { ReplicatedEntry(change: .sessions([$0]), until: until) }
+        case .expired(let ids): ids.map { ReplicatedEntry(change: .expired([$0]), until: until) }
+        case .nothing: []
+        case .user, .tenant, .everyone, .permissions: [ReplicatedEntry(change: change, until: until)]
         }
-        return change == .nothing ? [] : [ReplicatedEntry(change: change, until: until)]
     }
 }
 
@@ -62,7 +69,7 @@ extension Change {
     /// The stamp of a cutoff or of a permission change.
     package var stamp: Stamp? {
         switch self {
-        case .sessions, .nothing: nil
+        case .sessions, .expired, .nothing: nil
         case .user(_, let stamp), .tenant(_, let stamp), .everyone(let stamp), .permissions(_, _, let stamp): stamp
         }
     }

@@ -63,14 +63,17 @@ struct SessionFlags: ParsableArguments {
     @Option(setting: "web-lifetime") var webLifetime: String?
     @Option(setting: "web-absolute-lifetime") var webAbsoluteLifetime: String?
     @Option(setting: "web-token-lifetime") var webTokenLifetime: String?
+    @Option(setting: "web-idle-timeout") var webIdleTimeout: String?
     @Option(setting: "web-renew-after") var webRenewAfter: String?
     @Option(setting: "remember-lifetime") var rememberLifetime: String?
     @Option(setting: "remember-absolute-lifetime") var rememberAbsoluteLifetime: String?
     @Option(setting: "remember-token-lifetime") var rememberTokenLifetime: String?
+    @Option(setting: "remember-idle-timeout") var rememberIdleTimeout: String?
     @Option(setting: "remember-renew-after") var rememberRenewAfter: String?
     @Option(setting: "api-lifetime") var apiLifetime: String?
     @Option(setting: "api-absolute-lifetime") var apiAbsoluteLifetime: String?
     @Option(setting: "api-token-lifetime") var apiTokenLifetime: String?
+    @Option(setting: "api-idle-timeout") var apiIdleTimeout: String?
     @Option(setting: "api-renew-after") var apiRenewAfter: String?
     @Option(setting: "refresh-grace") var refreshGrace: String?
 }

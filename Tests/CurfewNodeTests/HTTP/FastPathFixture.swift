@@ -21,7 +21,9 @@ struct FastPathFixture {
         self.ring = ring
         self.count = count
         table = PartitionTable(count: count, bounds: FeedBounds(staleness: .seconds(3600)))
-        path = FastPath(keyRing: ring, table: table, clock: clock, configuration: NodeConfiguration())
+        path = FastPath(
+            keyRing: ring, table: table, clock: clock, activity: Activity(count: table.count),
+            configuration: NodeConfiguration())
         if isFresh { freshen() }
     }
 

@@ -138,7 +138,7 @@ import Testing
             _ = try await bench.redis.run(
                 bench.calls.sweep(
                     Bench.partition, [SweptEntry(member: "p:\(Bench.user)", sessions: [early, late], isAll: true)],
-                    wall: now, past: now, batch: 10, idle: [], known))
+                    wall: now, past: now, idle: [], known))
             #expect(try bench.command("ZCARD", "t:{3}:revoked") == "0")
             #expect(try renewed(try await bench.renew(late)).permissions == docs)
         }
@@ -162,7 +162,7 @@ import Testing
                         [
                             SweptEntry(member: "s:\(tombstoned)", sessions: [tombstoned], isAll: true),
                             SweptEntry(member: "u:\(Bench.user)", sessions: [older, newer], isAll: isAll),
-                        ], wall: now, past: now, batch: 10, idle: [], known))
+                        ], wall: now, past: now, idle: [], known))
             }
             try await sweep(isAll: false)
             #expect(try bench.command("ZRANGE", "t:{3}:revoked", "0", "-1") == "u:\(Bench.user)")

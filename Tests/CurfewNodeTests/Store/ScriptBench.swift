@@ -70,7 +70,7 @@ struct ScriptBench {
 
     func issue(
         _ low: UInt64, device: String? = nil, lifetime: Int64 = 1000, absolute: Int64 = 10_000,
-        hasRefreshToken: Bool = false, known: ScriptCalls.Known? = nil
+        idle: Int64? = nil, hasRefreshToken: Bool = false, known: ScriptCalls.Known? = nil
     ) async throws -> (SessionID, IssueReply) {
         let session = SessionID(partition: Self.partition, high: 7, low: low)
         guard let user = UserID(Self.user) else { fatalError("a literal") }
@@ -78,7 +78,8 @@ struct ScriptBench {
         request.device = device.flatMap { DeviceID($0) }
         let call = calls.issue(
             session, user: user, device: request.device,
-            lifetime: SessionLifetime(seconds: lifetime, absoluteSeconds: absolute), hasRefreshToken: hasRefreshToken,
+            lifetime: SessionLifetime(seconds: lifetime, absoluteSeconds: absolute, idleSeconds: idle),
+            hasRefreshToken: hasRefreshToken,
             record: SessionRecord.fields(of: request), known ?? self.known(nil))
         return (session, try #require(try IssueReply(try await redis.run(call))))
     }

@@ -130,7 +130,7 @@ struct SessionScriptTests {
                         bench.calls.sweep(
                             Bench.partition,
                             ["u:old", "u:new"].map { SweptEntry(member: $0, sessions: [], isAll: true) },
-                            wall: WallTime(seconds: wall), past: past.map { WallTime(seconds: $0) }, batch: 10,
+                            wall: WallTime(seconds: wall), past: past.map { WallTime(seconds: $0) },
                             idle: [(NodeID(random: 5), "x")], known)))
             }
             #expect(try await sweep(now + 300, past: now).past == nil)

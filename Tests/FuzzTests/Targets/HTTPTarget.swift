@@ -44,7 +44,9 @@ struct HTTPTarget: FuzzTarget {
         let table = PartitionTable(count: count, bounds: FeedBounds(staleness: .seconds(3600)))
         let clock = NodeClock()
         table.withPartition(Partition(0)) { Self.freshen(&$0.feed, at: clock.boot()) }
-        path = FastPath(keyRing: ring, table: table, clock: clock, configuration: NodeConfiguration())
+        path = FastPath(
+            keyRing: ring, table: table, clock: clock, activity: Activity(count: table.count),
+            configuration: NodeConfiguration())
     }
 
     private static func freshen(_ feed: inout PartitionFeed, at now: BootTime) {

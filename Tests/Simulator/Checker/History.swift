@@ -212,7 +212,7 @@ extension Change {
     var cutoff: Stamp {
         switch self {
         case .user(_, let stamp), .tenant(_, let stamp), .everyone(let stamp): stamp
-        case .sessions, .permissions, .nothing: .zero
+        case .sessions, .expired, .permissions, .nothing: .zero
         }
     }
 }

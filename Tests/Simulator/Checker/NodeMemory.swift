@@ -44,6 +44,7 @@ extension SimulatedNode {
         return table.withPartition(partition) { slot in
             switch event.change {
             case .sessions(let ids): ids.allSatisfy { slot.state.isRevoked($0) }
+            case .expired(let ids): ids.allSatisfy { slot.state.isExpired($0) }
             case .nothing: true
             case .user, .tenant, .everyone, .permissions:
                 // A join of what is there already changes nothing.

@@ -21,7 +21,7 @@ struct TermTruth {
 
     mutating func note(_ event: Event, in partition: Partition, at now: Int64) {
         switch event.change {
-        case .sessions(let ids): for id in ids where sessions[id] == nil { sessions[id] = now }
+        case .sessions(let ids), .expired(let ids): for id in ids where sessions[id] == nil { sessions[id] = now }
         case .user(let user, let stamp): rise(.user(user), stamp, now)
         case .tenant(let tenant, let stamp): rise(.tenant(tenant, partition), stamp, now)
         case .everyone(let stamp): rise(.everyone(partition), stamp, now)

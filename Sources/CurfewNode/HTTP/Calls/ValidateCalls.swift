@@ -100,6 +100,7 @@ extension CallRequest {
     /// `Curfew-At-Least`, `Curfew-Consistency`, `Curfew-Activity`. A fingerprint is no matter yet: no session has one.
     func validateOptions() throws(Problem) -> ValidateOptions {
         var options = ValidateOptions()
+        options.countsAsActivity = field("curfew-activity") == nil
         if let text = field("curfew-at-least") {
             for part in text.split(separator: ",", omittingEmptySubsequences: false) {
                 guard let fence = FenceToken(part.trimmingBlanks), options.atLeast.count < CallRequest.maximumFences

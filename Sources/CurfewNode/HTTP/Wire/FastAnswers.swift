@@ -1,6 +1,7 @@
 // The answers of validate in bytes that are ready: the 401s whole, the 200's head but for its length. They are made
 // from the same table and writers that the slow path uses.
 
+import CurfewCore
 import NIOCore
 
 struct FastAnswers: Sendable {
@@ -14,9 +15,7 @@ struct FastAnswers: Sendable {
         let connections: [AnswerBytes.Connection] = [.silent, .close, .keepAlive]
         activeHeads = connections.map(FastAnswers.activeHead)
         var refusals: [ProblemCode: [[UInt8]]] = [:]
-        let reasons: [RefusalReason] = [
-            .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired, .sessionRevoked, .sessionNotFound,
-        ]
+        let reasons = [RefusalReason.tokenMissing] + TokenRefusal.allCases.map(RefusalReason.init)
         for reason in reasons {
             refusals[ProblemCode(reason)] = connections.map { connection in
                 var buffer = ByteBuffer()

@@ -11,12 +11,16 @@ final class FastPath: Sendable {
     private let keyRing: KeyRing
     private let table: PartitionTable
     private let clock: NodeClock
+    private let activity: Activity
     private let configuration: NodeConfiguration
 
-    init(keyRing: KeyRing, table: PartitionTable, clock: NodeClock, configuration: NodeConfiguration) {
+    init(
+        keyRing: KeyRing, table: PartitionTable, clock: NodeClock, activity: Activity, configuration: NodeConfiguration
+    ) {
         self.keyRing = keyRing
         self.table = table
         self.clock = clock
+        self.activity = activity
         self.configuration = configuration
     }
 
@@ -29,13 +33,14 @@ final class FastPath: Sendable {
             FastAnswers.shared.write(.tokenMissing, connection: connection, into: &buffer)
             return true
         }
-        let now = clock.wall()
-        switch keyRing.verdict(on: token, table: table, boot: clock.boot(), wall: now, scratch: scratch) {
+        let (now, boot) = (clock.wall(), clock.boot())
+        switch keyRing.verdict(on: token, table: table, boot: boot, wall: now, scratch: scratch) {
         case .stale: return false
         case .refused(let refusal):
             FastAnswers.shared.write(ProblemCode(RefusalReason(refusal)), connection: connection, into: &buffer)
             return true
         case .active(let token):
+            if !head.isNoActivity { activity.note(token.claims.session, at: boot) }
             write(token, now: now, scratch: UnsafeRawBufferPointer(scratch), connection: connection, into: &buffer)
             return true
         }

@@ -142,10 +142,11 @@ struct HeadFacts: Sendable {
             guard !isRepeated else { throw .malformed("a header field of Curfew's own appears twice") }
         }
         hasOurs = true
-        let isHarmless =
-            field.name.equalsIgnoringCase("x-csrf-token")
-            || (field.name.equalsIgnoringCase("curfew-activity") && field.value.bytes(in: bytes).equals("none"))
-        if !isHarmless { head.needsSlowPath = true }
+        if field.name.equalsIgnoringCase("curfew-activity"), field.value.bytes(in: bytes).equals("none") {
+            head.isNoActivity = true
+        } else if !field.name.equalsIgnoringCase("x-csrf-token") {
+            head.needsSlowPath = true
+        }
     }
 
     /// The rules that only the whole head can be held to.

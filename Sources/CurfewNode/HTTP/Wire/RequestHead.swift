@@ -46,6 +46,8 @@ struct RequestHead: Equatable, Sendable {
     /// `Connection: keep-alive` on 1.0: the answer says so too.
     var keepsAlive = false
     var expectsContinue = false
+    /// `Curfew-Activity: none`: validating this says nothing of the session's use.
+    var isNoActivity = false
     /// A field that the fast path doesn't understand.
     var needsSlowPath = false
 

@@ -102,17 +102,17 @@ local function append(head, asker, keep_until, reason, kind, arguments)
 end
 
 -- Appends the end of these sessions, in as many events as it takes.
-local function append_sessions(head, asker, keep_until, reason, sessions, texts)
+local function append_sessions(head, asker, keep_until, reason, sessions, texts, kind)
   for first = 1, #sessions, MAXIMUM_SESSIONS_PER_EVENT do
     local chunk = {}
     for i = first, math.min(first + MAXIMUM_SESSIONS_PER_EVENT - 1, #sessions) do chunk[#chunk + 1] = sessions[i] end
-    texts[#texts + 1] = append(head, asker, keep_until, reason, 'sessions', chunk)
+    texts[#texts + 1] = append(head, asker, keep_until, reason, kind or 'sessions', chunk)
   end
 end
 
--- Joins a tombstone. True where there was none.
-local function join_session(session, keep_until)
-  local member = 's:' .. session
+-- Joins a tombstone: 's' of a session that was revoked, 'x' of one that was idle for too long. True where there was none.
+local function join_session(session, keep_until, kind)
+  local member = (kind or 's') .. ':' .. session
   local known = redis.call('ZSCORE', revoked_key, member)
   redis.call('ZADD', revoked_key, 'GT', integer(keep_until), member)
   return not known
@@ -131,13 +131,14 @@ end
 -- How long a session's record and its place in the index and in the sweeper's queue are kept. A while longer than the session: its
 -- token is good for the leeway and a clock's skew longer, and who comes late is told that it ran out. The index goes with its
 -- last member: it can't leak.
-local function keep_session(record_key, index_key, due_key, session, member, expires)
+-- `idle_at`: when it goes idle unless it is used, nil where it never does.
+local function keep_session(record_key, index_key, due_key, session, member, expires, idle_at)
   redis.call('EXPIREAT', record_key, integer(expires + TOMBSTONE_SLACK_SECONDS))
   redis.call('ZREMRANGEBYSCORE', index_key, '-inf', '(' .. integer(now_seconds - TOMBSTONE_SLACK_SECONDS))
   redis.call('ZADD', index_key, integer(expires), member)
   local last = tonumber(redis.call('ZRANGE', index_key, -1, -1, 'WITHSCORES')[2])
   redis.call('EXPIREAT', index_key, integer(last + TOMBSTONE_SLACK_SECONDS))
-  redis.call('ZADD', due_key, integer(expires), session)
+  redis.call('ZADD', due_key, integer(math.min(expires, idle_at or expires)), session)
 end
 
 -- Counts the node up in `nodes`. Its applied event is noted where it is on this chain, else what was noted stays.

@@ -3,14 +3,14 @@
 -- Answers: how many were missing, seq, tag, incarnation.
 
 local head = open_head()
-local sessions, sessions_until, missing = {}, 0, 0
+local sessions, expired, sessions_until, missing = {}, {}, 0, 0
 for i = 10, #ARGV, 3 do
   local member, keep_until, value = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
   local kind, subject = string.sub(member, 1, 1), string.sub(member, 3)
-  if kind == 's' then
-    if join_session(subject, keep_until) then
+  if kind == 's' or kind == 'x' then
+    if join_session(subject, keep_until, kind) then
       missing = missing + 1
-      sessions[#sessions + 1] = subject
+      table.insert(kind == 's' and sessions or expired, subject)
       sessions_until = math.max(sessions_until, keep_until)
     end
   elseif join_value(member, keep_until, value) then
@@ -28,4 +28,5 @@ for i = 10, #ARGV, 3 do
   end
 end
 append_sessions(head, '-', sessions_until, 'reasserted', sessions, {})
+append_sessions(head, '-', sessions_until, 'reasserted', expired, {}, 'expired')
 return { missing, integer(head.seq), head.tag, head.inc }

@@ -16,8 +16,9 @@ local record_key, index_key, due_key = KEYS[8], KEYS[7], KEYS[6]
 local function answer(outcome, ...) return { outcome, head.inc, ... } end
 
 if redis.call('ZSCORE', revoked_key, 's:' .. session) then return answer('revoked') end
-local user, stamp, expires, ends, current, used, version, permissions =
-  unpack(redis.call('HMGET', record_key, 'u', 's', 'x', 'X', 'n', 'r', 'v', 'p'))
+if redis.call('ZSCORE', revoked_key, 'x:' .. session) then return answer('expired') end
+local user, stamp, expires, ends, current, used, version, permissions, active, idle =
+  unpack(redis.call('HMGET', record_key, 'u', 's', 'x', 'X', 'n', 'r', 'v', 'p', 'a', 'I'))
 if user ~= ARGV[15] or (generation > 0 and not current) then return answer('missing') end
 stamp, expires, ends, version = tonumber(stamp), tonumber(expires), tonumber(ends), tonumber(version or '0')
 
@@ -29,6 +30,7 @@ if is_cut_off('u:' .. user) or is_cut_off('e') or (ARGV[16] ~= '' and is_cut_off
   return answer('revoked')
 end
 if expires <= now_seconds then return answer('expired') end
+if idle and tonumber(active) + tonumber(idle) <= now_seconds then return answer('expired') end
 
 local now_milliseconds = math.floor(now_microseconds / 1000)
 local first_use, is_again = now_milliseconds, false
@@ -73,7 +75,8 @@ if not is_again then
   -- Never shorter: a clock that was set back for a moment would end the session once it comes right.
   expires = math.max(expires, math.min(now_seconds + tonumber(ARGV[18]), ends))
   redis.call('HSET', record_key, 'x', integer(expires), 'a', integer(now_seconds))
-  keep_session(record_key, index_key, due_key, session, ARGV[17], expires)
+  keep_session(record_key, index_key, due_key, session, ARGV[17], expires,
+    idle and now_seconds + tonumber(idle))
 end
 return answer('renewed', integer(math.floor(first_use / 1000)), integer(expires), integer(current or 0), permissions,
   integer(version))

@@ -1,18 +1,16 @@
--- Housekeeping of one partition, in a bounded batch: entries whose time is over, due sessions that are gone, and nodes that
--- stood still for a minute.
+-- Housekeeping of one partition, in a bounded batch: entries whose time is over, and nodes that stood still for a minute.
 -- An entry is forgotten together with what it ended or changed, so that nothing comes back that a lost write left behind: a
 -- tombstone with the record, a user's cutoff with the records of older sessions, and older records take the permissions over.
--- KEYS[6] due, KEYS[7…] records. ARGV[10] the caller's wall clock (s), ARGV[11] by when it forgets (s; 0 before it knows), ARGV[12]
--- batch size, ARGV[13] number of entries, then for each its member, how many of the next records are its own, and '1' if
--- they are all (or the last of them); then pairs of node id and the value that was seen: one that has moved since stays.
+-- KEYS[6…] records. ARGV[10] the caller's wall clock (s), ARGV[11] by when it forgets (s; 0 before it knows), ARGV[12] number of
+-- entries, then for each its member, how many of the next records are its own, and '1' if they are all (or the last of
+-- them); then pairs of node id and the value that was seen: one that has moved since stays.
 -- Nothing is forgotten where the two clocks disagree, nor before the caller's forgetting clock says so: a tombstone dropped early
 -- would un-revoke. How far that clock came stands in the head (`past`), for nodes that start.
 -- Answers: how many entries went; how far the nodes' forgetting clocks came (s; 0 where nobody said).
 
 local past = tonumber(redis.call('HGET', head_key, 'past') or '0')
 if math.abs(now_seconds - tonumber(ARGV[10])) * 1000000 > SKEW_MICROSECONDS then return { 0, integer(past) } end
-local now_limit = math.min(now_seconds, tonumber(ARGV[10]))
-local forget_limit = math.min(now_limit, tonumber(ARGV[11]))
+local forget_limit = math.min(now_seconds, tonumber(ARGV[10]), tonumber(ARGV[11]))
 local gone = 0
 if forget_limit > past and redis.call('EXISTS', head_key) == 1 then
   past = forget_limit
@@ -23,7 +21,7 @@ end
 local function settle(kind, value, records)
   local stamp = tonumber(string.match(value, '^%d+') or '0')
   for _, record in ipairs(records) do
-    if kind == 's' then
+    if kind == 's' or kind == 'x' then
       redis.call('UNLINK', record)
     else
       local known, version = unpack(redis.call('HMGET', record, 's', 'v'))
@@ -35,8 +33,8 @@ local function settle(kind, value, records)
   end
 end
 
-local argument, key = 14, 7
-for _ = 1, tonumber(ARGV[13]) do
+local argument, key = 13, 6
+for _ = 1, tonumber(ARGV[12]) do
   local member, count, is_all = ARGV[argument], tonumber(ARGV[argument + 1]), ARGV[argument + 2] == '1'
   local records = {}
   for i = 1, count do records[i] = KEYS[key + i - 1] end
@@ -51,9 +49,7 @@ for _ = 1, tonumber(ARGV[13]) do
     end
   end
 end
-local due = redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', '(' .. integer(now_limit), 'LIMIT', '0', ARGV[12])
-if #due > 0 then redis.call('ZREM', KEYS[6], unpack(due)) end
 for i = argument, #ARGV, 2 do
   if redis.call('HGET', nodes_key, ARGV[i]) == ARGV[i + 1] then redis.call('HDEL', nodes_key, ARGV[i]) end
 end
-return { gone + #due, integer(past) }
+return { gone, integer(past) }
