@@ -55,6 +55,34 @@ extension ClusterTests {
             #expect(try await look(idle, on: cluster.nodes[2]).code == "session_expired")
         }
 
+        @Test("no session is missed by who pages through them while they are used")
+        func paging() async throws {
+            let cluster = try await SharedCluster.ready()
+            let user = ClusterHarness.newUser()
+            var sessions: [TestSession] = []
+            for index in 0..<5 { sessions.append(try await cluster.nodes[index % 3].api.issue(user, kind: "remember")) }
+            func page(_ cursor: String?) async throws -> HTTPAnswer {
+                let suffix = cursor.map { "&cursor=\($0)" } ?? ""
+                return try await cluster.nodes[0].api.call("GET", "/v1/users/\(user)/sessions?limit=1\(suffix)")
+            }
+            var (seen, next, isFirst) = ([String](), String?.none, true)
+            while isFirst || next != nil {
+                isFirst = false
+                let answer = try await page(next)
+                seen += answer.json["sessions"].array.compactMap { $0["sessionId"].string }
+                next = answer.json["nextCursor"].string
+                guard seen.count == 2, let last = sessions.first(where: { !seen.contains($0.id) }) else { continue }
+                // It moves to where the listing is past already.
+                let before = try await cluster.nodes[1].api.call("GET", "/v1/sessions/\(last.id)").json["lastActiveAt"]
+                try await eventually("its use is told") {
+                    _ = try await cluster.nodes[1].api.validate(last.token)
+                    return try await cluster.nodes[1].api.call("GET", "/v1/sessions/\(last.id)").json["lastActiveAt"]
+                        != before
+                }
+            }
+            #expect(seen.count == 5 && Set(seen) == Set(sessions.map(\.id)))
+        }
+
         @Test("the inventory says when a session was used last, on whatever node that was")
         func lastActive() async throws {
             let cluster = try await SharedCluster.ready()

@@ -21,13 +21,14 @@ extension SessionService {
     }
 
     /// One page of a user's sessions, newest activity first. The cursor is the last session's activity and stamp, so a page
-    /// stays where it is while sessions come and go.
+    /// stays where it is while sessions come and go. One that is used meanwhile comes at the end, maybe again, rather than
+    /// not at all.
     package func sessions(of user: UserID, limit: Int, cursor: String?) async throws(ServiceError) -> SessionPage {
         let after = try cursor.map { text throws(ServiceError) in
-            guard let place = InventoryPlace(text) else {
+            guard let cursor = InventoryCursor(text) else {
                 throw .malformed(detail: "cursor: expected the nextCursor of a page before")
             }
-            return place
+            return cursor
         }
         let partition = count.partition(ofUser: user.text.utf8)
         let all = try await read(from: partition) { client throws(RedisError) in
@@ -40,12 +41,16 @@ extension SessionService {
             }
             return try await views(of: sessions, client).compactMap(\.self)
         }
-        let sorted = all.filter { isLive($0) && $0.user == user }
-            .sorted { InventoryPlace($0) < InventoryPlace($1) }
-            .drop { view in after.map { InventoryPlace(view) <= $0 } ?? false }
-        let page = Array(sorted.prefix(limit))
-        return SessionPage(
-            sessions: page, nextCursor: sorted.count > limit ? page.last.map { InventoryPlace($0).text } : nil)
+        let live = all.filter { isLive($0) && $0.user == user }
+        guard let begunAt = after?.begunAt ?? live.map(\.lastActiveAt).max() else {
+            return SessionPage(sessions: [], nextCursor: nil)
+        }
+        let sorted = live.map { (place: InventoryPlace($0, listedAt: begunAt), view: $0) }
+            .sorted { $0.place < $1.place }
+            .drop { place, _ in after.map { place <= $0.place } ?? false }
+        let page = sorted.prefix(limit)
+        let next = page.last.map { InventoryCursor(begunAt: begunAt, place: $0.place).text }
+        return SessionPage(sessions: page.map(\.view), nextCursor: sorted.count > limit ? next : nil)
     }
 
     /// Not over, and not ended by anything that this node knows.
@@ -99,21 +104,41 @@ struct InventoryPlace: Comparable {
     /// No two sessions of a user have the same.
     let stamp: Stamp
 
-    init(_ view: SessionView) {
-        lastActiveAt = view.lastActiveAt
+    init(lastActiveAt: WallTime, stamp: Stamp) {
+        self.lastActiveAt = lastActiveAt
+        self.stamp = stamp
+    }
+
+    /// What was used since the listing began would jump to where it is past already: it is at the end.
+    init(_ view: SessionView, listedAt begunAt: WallTime) {
+        lastActiveAt = view.lastActiveAt > begunAt ? WallTime(seconds: 0) : view.lastActiveAt
         stamp = view.stamp
     }
-
-    init?(_ text: String) {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 2, let seconds = Int64(parts[0]), let stamp = UInt64(parts[1]) else { return nil }
-        lastActiveAt = WallTime(seconds: seconds)
-        self.stamp = Stamp(stamp)
-    }
-
-    var text: String { "\(lastActiveAt.seconds).\(stamp.microseconds)" }
 
     static func < (one: InventoryPlace, other: InventoryPlace) -> Bool {
         one.lastActiveAt == other.lastActiveAt ? one.stamp > other.stamp : one.lastActiveAt > other.lastActiveAt
     }
+}
+
+/// Where the next page of a listing begins.
+struct InventoryCursor {
+    /// The newest activity when the first page was read.
+    let begunAt: WallTime
+    /// The last that was listed.
+    let place: InventoryPlace
+
+    init(begunAt: WallTime, place: InventoryPlace) {
+        self.begunAt = begunAt
+        self.place = place
+    }
+
+    init?(_ text: String) {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3, let begun = Int64(parts[0]), let active = Int64(parts[1]), let stamp = UInt64(parts[2])
+        else { return nil }
+        begunAt = WallTime(seconds: begun)
+        place = InventoryPlace(lastActiveAt: WallTime(seconds: active), stamp: Stamp(stamp))
+    }
+
+    var text: String { "\(begunAt.seconds).\(place.lastActiveAt.seconds).\(place.stamp.microseconds)" }
 }
