@@ -71,7 +71,7 @@ package struct NodeConfiguration: Sendable {
         }
     }
 
-    /// How often what was seen of sessions is told to Redis: the slack of every idle timeout.
+    /// How often what was seen of sessions is told to Redis: with Δ, the slack of every idle timeout.
     package var activityInterval: Duration {
         let shortest = SessionKind.allCases.compactMap { settings(of: $0).idleTimeout }.min()
         return min(Activity.longestInterval, shortest.map { $0 / 10 } ?? Activity.longestInterval)
@@ -80,8 +80,9 @@ package struct NodeConfiguration: Sendable {
     /// As the scripts take it.
     func lifetime(of kind: SessionKind) -> SessionLifetime {
         let settings = settings(of: kind)
+        // A use is told within the interval; by a node that loses its Redis it may be answered for Δ longer.
         let idle = settings.idleTimeout.map { timeout in
-            (timeout + activityInterval + .milliseconds(999)).components.seconds
+            (timeout + activityInterval + stalenessBound + .milliseconds(999)).components.seconds
         }
         return SessionLifetime(
             seconds: settings.lifetime.components.seconds,

@@ -65,7 +65,7 @@ final class Activity: Sendable {
 
 extension FeedDriver {
     /// Tells until cancelled: everything once an interval, and a partition that has no more room at once.
-    func tellActivity() async {
+    package func tellActivity() async {
         var last = clock.boot()
         while (try? await surroundings.sleep(for: min(activityInterval, .seconds(1)))) != nil {
             let isDue = clock.boot() - last >= activityInterval
@@ -75,7 +75,7 @@ extension FeedDriver {
     }
 
     /// Tells what there is of every partition.
-    func tellAllActivity() async {
+    package func tellAllActivity() async {
         for partition in partitions { await tellActivity(of: partition) }
     }
 

@@ -29,18 +29,28 @@ extension Checker {
     /// An event that re-asserts sessions says the latest `until` of them: whoever loaded the snapshot has each one's own, and may have
     /// forgotten those whose tokens are over.
     private func kept(_ event: Event) -> Event {
-        guard case .sessions(let ids) = event.change, event.reason == "reasserted" else { return event }
-        let living = ids.filter { id in sessionsByID[id].map { !$0.isOver(at: agenda.wallSeconds) } ?? false }
+        guard event.reason == "reasserted" else { return event }
+        func living(_ ids: [SessionID]) -> [SessionID] {
+            ids.filter { id in sessionsByID[id].map { !$0.isOver(at: agenda.wallSeconds) } ?? false }
+        }
+        let change: Change
+        switch event.change {
+        case .sessions(let ids): change = .sessions(living(ids))
+        case .expired(let ids): change = .expired(living(ids))
+        case .user, .tenant, .everyone, .permissions, .nothing: return event
+        }
         return Event(
             position: event.position, previous: event.previous, asker: event.asker, until: event.until,
-            reason: event.reason, change: .sessions(living))
+            reason: event.reason, change: change)
     }
 
     /// I3: what one ready node knows, all know.
     func checkAgreement(of nodes: [SimulatedNode]) {
         for session in sessions where !session.isOver(at: agenda.wallSeconds) {
-            guard let knowing = nodes.first(where: { $0.knowsRevoked(session) }) else { continue }
-            for node in nodes where !node.knowsRevoked(session) {
+            // Time goes on: one that was idle may have ended a moment ago.
+            if let since = truths.last?.endedSince(session), since > agenda.now - bound { continue }
+            guard let knowing = nodes.first(where: { $0.knowsEnded(session) }) else { continue }
+            for node in nodes where !node.knowsEnded(session) {
                 report("I3", "\(node.name) does not know that s\(session.number) has ended, and \(knowing.name) does")
             }
         }
@@ -53,7 +63,7 @@ extension Checker {
                 let term = term(of: node, session.partition)
                 guard agenda.now > binding(change, session, term: term, slack: bound) ?? .max else { continue }
                 counts.checkedAtEnd += 1
-                if !node.knowsRevoked(session) {
+                if !node.knowsEnded(session) {
                     report("I3", "\(node.name) does not know that change #\(change.number) ended s\(session.number)")
                 }
             }

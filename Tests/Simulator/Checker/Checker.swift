@@ -31,7 +31,7 @@ final class Checker {
     var log = TruthLog()
     private var arrivals: [[String: Arrival]] = []
     /// By term: what its Redis holds.
-    private var truths: [TermTruth] = []
+    private(set) var truths: [TermTruth] = []
     /// By term: the highest stamp that its data began with or that was brought or given since.
     private var marks: [[Partition: UInt64]] = []
     private var refused: [String: Set<Int>] = [:]
@@ -86,6 +86,7 @@ final class Checker {
                 let event = Event(String(decoding: message, as: UTF8.self))
             else { continue }
             log.append(event, in: partition, term: term)
+            checkIdle(event, term: term)
             truths[term].note(event, in: partition, at: agenda.now)
             note(event, in: partition, term: term, clockSeconds: server.clockMicroseconds / 1_000_000)
         }
@@ -100,6 +101,21 @@ final class Checker {
             arrivals[term][node.name]?.polledAt[partition] == nil
         {
             arrivals[term][node.name]?.polledAt[partition] = agenda.now
+        }
+    }
+
+    /// I6: Redis ends nothing as idle that was used within the timeout, as far as that Redis can know.
+    private func checkIdle(_ event: Event, term: Int) {
+        guard case .expired(let ids) = event.change, event.reason != "reasserted" else { return }
+        counts.idle += ids.count
+        guard let timeout = deployment.scenario.idleTimeout, !deployment.hasSteppedClock else { return }
+        for session in ids.compactMap({ sessionsByID[$0] }) {
+            // What another term's Redis was told may be lost.
+            guard session.usedAt > deployment.terms[term].began, session.term == term else { continue }
+            // One that was used again after its time, within the slack, is saved only where Redis hears of that.
+            if max(session.longestPause, agenda.now - session.usedAt) < timeout * 1_000_000_000 {
+                report("I6", "s\(session.number) ends as idle, and was used at \(session.usedAt / 1_000_000) ms")
+            }
         }
     }
 
@@ -254,7 +270,7 @@ final class Checker {
         counts.refusalsByReason[reason.rawValue, default: 0] += 1
         switch reason {
         case .sessionRevoked:
-            if node.knowsRevoked(session) {
+            if node.knowsEnded(session) {
                 refused[node.name, default: []].insert(session.number)
                 let isFresh = node.table.withPartition(session.partition) {
                     $0.feed.isFresh(at: node.parts.service.clock.boot())
@@ -278,7 +294,12 @@ final class Checker {
                 report("I6", "\(node.name) says that s\(session.number) has expired")
             }
         case .sessionNotFound: break  // strict: the record went with Redis' data
-        case .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .sessionExpired, .refreshTokenReused:
+        case .sessionExpired:
+            session.isIdle = true
+            if !truths.contains(where: { $0.isExpired(session) }) {
+                report("I6", "\(node.name) says that s\(session.number) was idle, and no log does")
+            }
+        case .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .refreshTokenReused:
             report("I6", "\(node.name) refuses s\(session.number) as \(reason.rawValue)")
         }
     }
@@ -291,6 +312,7 @@ final class Checker {
         _ session: TrackedSession, on node: SimulatedNode, began: Int64, _ issued: IssuedSession, _ claims: Claims
     ) {
         counts.renewed += 1
+        session.isUsed(at: began)
         if session.claims.stamp != claims.stamp { report("I5", "s\(session.number) was renewed with another stamp") }
         session.renewed(issued, claims)
         guard let term = termOfRenewal[session.id], began > deployment.terms[term].began + bound else { return }
@@ -357,7 +379,7 @@ final class Checker {
 
 extension Checker.Arrival {
     init(_ node: SimulatedNode, _ sessions: [TrackedSession]) {
-        revoked = Set(sessions.lazy.filter { node.knowsRevoked($0) }.map(\.number))
+        revoked = Set(sessions.lazy.filter { node.knowsEnded($0) }.map(\.number))
         versions = node.permissionVersions(of: Set(sessions.map(\.user)))
     }
 }

@@ -19,12 +19,13 @@ extension Counts {
             ("changes published", published, 420), ("changes pending", pending, 80),
             ("changes of permissions", permissions, 350), ("renewals", renewed, 600),
             ("writes failed", failedWrites, 5_500), ("terms of Redis", terms, 170), ("faults", faults, 750),
+            ("sessions ended as idle", idle, 30),
             ("revocations looked for at the ends", checkedAtEnd, 23_000),
         ]
         var lines = scaled.compactMap { line($0.what, $0.count, $0.floor * runs / Self.runsOfFloors) }
         guard runs >= Self.runsOfFloors else { return lines }
         lines += FaultKind.allCases.compactMap { line("fault \($0.rawValue)", faultsByKind[$0.rawValue] ?? 0, 1) }
-        lines += [RefusalReason.sessionRevoked, .tokenExpired, .sessionNotFound].compactMap {
+        lines += [RefusalReason.sessionRevoked, .sessionExpired, .tokenExpired, .sessionNotFound].compactMap {
             line("refused as \($0.rawValue)", refusalsByReason[$0.rawValue] ?? 0, 1)
         }
         lines += [RefusalReason.sessionRevoked, .refreshTokenReused].compactMap {

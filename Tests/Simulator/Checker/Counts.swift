@@ -8,6 +8,8 @@ package struct Counts: Sendable {
     package var renewed = 0
     package var active = 0
     package var refused = 0
+    /// Sessions that ended because nobody used them.
+    package var idle = 0
     package var unavailable = 0
     package var acknowledged = 0
     package var fenced = 0
@@ -49,6 +51,7 @@ package struct Counts: Sendable {
         left.renewed += right.renewed
         left.active += right.active
         left.refused += right.refused
+        left.idle += right.idle
         left.unavailable += right.unavailable
         left.acknowledged += right.acknowledged
         left.fenced += right.fenced
@@ -73,6 +76,7 @@ package struct Counts: Sendable {
         \(acknowledged + fenced + published + pending) changes: \(acknowledged) acknowledged, \(fenced) fenced, \
         \(published) published, \(pending) pending; \(failedWrites) writes failed, \(issued) sessions issued, \
         \(renewed) renewals, \(permissions) changes of permissions
+        \(idle) sessions ended as idle
         refused: \(Self.list(refusalsByReason)); not renewed: \(Self.list(renewalsRefused))
         faults: \(Self.list(faultsByKind))
         \(checkedAtEnd) revocations looked for on ready nodes at the ends

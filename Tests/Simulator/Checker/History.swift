@@ -20,6 +20,12 @@ final class TrackedSession: @unchecked Sendable {
     private(set) var refreshTokens: [String]
     /// An old refresh token was used again: a thief.
     var isStolen = false
+    /// When it was used last: issued, renewed, or validated by who says so.
+    private(set) var usedAt: Int64
+    /// For how long nobody had used it before somebody did.
+    private(set) var longestPause: Int64 = 0
+    /// Nobody used it, and somebody was told that it ended for that.
+    var isIdle = false
     /// By refresh token: from when to when it may have been used, if more than once.
     private var uses: [String: Uses] = [:]
 
@@ -50,7 +56,13 @@ final class TrackedSession: @unchecked Sendable {
         endsAt = issued.sessionExpiresAt
         self.askedAt = askedAt
         self.issuedAt = issuedAt
+        usedAt = askedAt
         self.term = term
+    }
+
+    func isUsed(at moment: Int64) {
+        longestPause = max(longestPause, moment - usedAt)
+        usedAt = max(usedAt, moment)
     }
 
     var partition: Partition { id.partition }

@@ -6,11 +6,14 @@ import CurfewRedis
 
 extension SimulatedNode {
     /// Whether memory says that this session is over.
-    func knowsRevoked(_ session: TrackedSession) -> Bool {
+    func knowsEnded(_ session: TrackedSession) -> Bool {
         table.withPartition(session.partition) { slot in
-            slot.state.standing(
+            switch slot.state.standing(
                 session: session.id, user: session.user, tenant: session.tenant, stamp: session.claims.stamp)
-                == .revoked
+            {
+            case .live: false
+            case .revoked, .expired: true
+            }
         }
     }
 

@@ -17,9 +17,11 @@ struct TermTruth {
     }
 
     private var sessions: [SessionID: Int64] = [:]
+    private var expired: Set<SessionID> = []
     private var rises: [Subject: [Rise]] = [:]
 
     mutating func note(_ event: Event, in partition: Partition, at now: Int64) {
+        if case .expired(let ids) = event.change { expired.formUnion(ids) }
         switch event.change {
         case .sessions(let ids), .expired(let ids): for id in ids where sessions[id] == nil { sessions[id] = now }
         case .user(let user, let stamp): rise(.user(user), stamp, now)
@@ -33,6 +35,9 @@ struct TermTruth {
     private mutating func rise(_ subject: Subject, _ stamp: Stamp, _ now: Int64) {
         rises[subject, default: []].append(Rise(stamp: stamp, at: now))
     }
+
+    /// Whether this log says that nobody used the session.
+    func isExpired(_ session: TrackedSession) -> Bool { expired.contains(session.id) }
 
     /// Since when something in this log ends the session.
     func endedSince(_ session: TrackedSession) -> Int64? {

@@ -33,6 +33,8 @@ struct Scenario {
     var tokensOfSession: Int64
     /// Δ in ms; nodes differ where there are several, as while it is being changed.
     var stalenessBounds: [Int64]
+    /// After how long (s) a session that nobody uses ends; at a pace of 1 only: nodes tell of uses by boot clocks.
+    var idleTimeout: Int64?
     /// How many times as fast as boot clocks wall clocks run.
     var pace: Int64
     var logWindow: Int
@@ -71,5 +73,6 @@ struct Scenario {
         letsScriptsWrite = chance.chance(0.5)
         stalenessBounds = chance.pick([[1000], [1000], [1000], [1000, 1600]])
         tokensOfSession = chance.pick([2, 10])
+        idleTimeout = pace == 1 ? chance.pick([nil, nil, 1, 2]) : nil
     }
 }

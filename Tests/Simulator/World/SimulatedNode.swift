@@ -38,6 +38,7 @@ final class SimulatedNode: @unchecked Sendable {
         let (driver, primary) = (parts.driver, primary)
         run { await primary.run() }
         run { await driver.keepHouse() }
+        run { await driver.tellActivity() }
     }
 
     /// Runs something in the node's process, as a request that arrived there.
@@ -47,8 +48,11 @@ final class SimulatedNode: @unchecked Sendable {
 
     /// The node stops in good order: it leaves the membership. Its process ends when it has.
     func leave() {
-        let primary = primary
-        run { await primary.leave() }
+        let (driver, primary) = (parts.driver, primary)
+        run {
+            await driver.tellAllActivity()
+            await primary.leave()
+        }
     }
 
     /// Ends every task, so that a run leaves nothing behind.
@@ -76,7 +80,7 @@ final class SimulatedNode: @unchecked Sendable {
         let life = Duration.seconds(scenario.tokenLifetimes[number % scenario.tokenLifetimes.count])
         configuration.web = KindSettings(
             lifetime: life * scenario.tokensOfSession, absoluteLifetime: life * scenario.tokensOfSession * 2,
-            tokenLifetime: life)
+            tokenLifetime: life, idleTimeout: scenario.idleTimeout.map { .seconds($0) })
         configuration.remember = configuration.web
         configuration.api = configuration.web
         configuration.refreshGrace = .seconds(scenario.pace)

@@ -89,7 +89,7 @@ final class Workload {
         let sessions = world.checker.sessions
         guard sessions.count < Self.maximumSessions else { return false }
         let live = sessions.suffix(Self.wantedLive * 3).count { session in
-            session.claims.expiresAt.seconds > world.agenda.wallSeconds
+            session.claims.expiresAt.seconds > world.agenda.wallSeconds && !session.isIdle
                 && !world.checker.changes.contains { $0.mayEnd(session) }
         }
         return live < Self.wantedLive
@@ -109,6 +109,7 @@ final class Workload {
     private func options() -> ValidateOptions {
         var options = ValidateOptions()
         options.isStrict = chance.chance(0.06)
+        options.countsAsActivity = chance.chance(0.3)
         return options
     }
 
@@ -179,6 +180,7 @@ final class Workload {
                     node.name,
                     "validate s\(session.number): \(result.word)\(options.isStrict ? " (strict)" : "")\(change.map { " (at least #\($0.number))" } ?? "")"
                 )
+                if options.countsAsActivity, case .active = result { session.isUsed(at: began) }
                 world.checker.validated(session, claims, atLeast: change, on: node, began: began, result)
             } catch {
                 world.trace.note(node.name, "validate s\(session.number): unavailable")
