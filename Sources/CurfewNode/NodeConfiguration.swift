@@ -55,6 +55,10 @@ package struct NodeConfiguration: Sendable {
         lifetime: .seconds(30 * 86400), absoluteLifetime: .seconds(180 * 86400), tokenLifetime: .seconds(24 * 3600))
     package var api = KindSettings(
         lifetime: .seconds(30 * 86400), absoluteLifetime: .seconds(30 * 86400), tokenLifetime: .seconds(15 * 60))
+    /// How many sessions a user may have; 0 for any number.
+    package var maximumSessionsPerUser = 0
+    /// Past it the oldest ends; else the login is refused.
+    package var evictsOldestSession = true
     /// For how long a refresh token that was used gives the same new pair again.
     package var refreshGrace = Duration.seconds(10)
     package var limits = ListenerLimits()
@@ -69,6 +73,11 @@ package struct NodeConfiguration: Sendable {
         case .remember: remember
         case .api: api
         }
+    }
+
+    var sessionLimit: SessionLimit? {
+        maximumSessionsPerUser == 0
+            ? nil : SessionLimit(maximum: maximumSessionsPerUser, evictsOldest: evictsOldestSession)
     }
 
     /// How often what was seen of sessions is told to Redis: with Δ, the slack of every idle timeout.
@@ -87,6 +96,18 @@ package struct NodeConfiguration: Sendable {
         return SessionLifetime(
             seconds: settings.lifetime.components.seconds,
             absoluteSeconds: settings.absoluteLifetime.components.seconds, idleSeconds: idle)
+    }
+}
+
+/// How many sessions a user may have, and what becomes of one login more.
+package struct SessionLimit: Sendable, Equatable {
+    package var maximum: Int
+    /// The oldest ends; else the login is refused.
+    package var evictsOldest: Bool
+
+    package init(maximum: Int, evictsOldest: Bool) {
+        self.maximum = maximum
+        self.evictsOldest = evictsOldest
     }
 }
 

@@ -154,8 +154,18 @@ struct RandomCalls {
             lifetime: SessionLifetime(
                 seconds: random.element([0, 1, 5, 60, 100, 900]), absoluteSeconds: random.element([1, 100, 1000]),
                 idleSeconds: random.element([nil, nil, 0, 3, 200])),
-            hasRefreshToken: random.chance(2), begunAt: random.chance(3) ? known.mark : nil,
+            hasRefreshToken: random.chance(2), begunAt: random.chance(3) ? known.mark : nil, room: room(user),
             record: SessionRecord.fields(of: request), known)
+    }
+
+    private mutating func room(_ user: UserID) -> SessionRoom? {
+        guard random.chance(3) else { return nil }
+        let limit = SessionLimit(maximum: random.element([1, 2, 3]), evictsOldest: random.chance(2))
+        // Of other partitions, too: a user's sessions are all of one, but the script need not know that.
+        let read = sessions.filter { _ in random.chance(2) }.map { session in
+            (IndexMember(session: session, device: random.chance(3) ? nil : random.element(devices)), random.chance(2))
+        }
+        return SessionRoom(limit: limit, sessions: read)
     }
 
     private mutating func renew(_ node: ScriptCalls, _ known: ScriptCalls.Known) -> RedisScriptCall {

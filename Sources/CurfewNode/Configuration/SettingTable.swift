@@ -139,7 +139,23 @@ extension Setting {
             .init(
                 "refresh-grace", .sessions, form: "duration", default: "10s",
                 "For how long a refresh token that was used gives the same new pair again; later it ends the session."
-            ) { configuration, text throws(Expectation) in configuration.refreshGrace = try duration(text) }
+            ) { configuration, text throws(Expectation) in configuration.refreshGrace = try duration(text) },
+            .init(
+                "max-sessions-per-user", .sessions, form: "count|off", default: "off",
+                "Sessions that a user may have at once, 1 to 1000, on all devices together."
+            ) { configuration, text throws(Expectation) in
+                let expected = "off, or a whole number from 1 to 1000"
+                let count = text == "off" ? 0 : try integer(text, expected)
+                guard text == "off" || (1...1000).contains(count) else { throw Expectation(expected) }
+                configuration.maximumSessionsPerUser = count
+            },
+            .init(
+                "on-session-limit", .sessions, form: "evict-oldest|refuse", default: "evict-oldest",
+                "Past max-sessions-per-user: end the user's oldest session, or refuse the login (409)."
+            ) { configuration, text throws(Expectation) in
+                guard ["evict-oldest", "refuse"].contains(text) else { throw Expectation("evict-oldest or refuse") }
+                configuration.evictsOldestSession = text == "evict-oldest"
+            },
         ]
 
     private static let process: [Setting] = [

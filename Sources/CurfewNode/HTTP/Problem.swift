@@ -28,6 +28,7 @@ struct Problem: Error, Equatable, Sendable {
         case .notFound(let detail): self.init(.notFound, detail)
         case .preconditionFailed: self.init(ProblemCode.preconditionFailed)
         case .conflict(let detail): self.init(.conflict, detail)
+        case .sessionLimitReached: self.init(ProblemCode.sessionLimitReached)
         case .tokenRefused(let reason): self.init(ProblemCode(reason))
         case .outOfRange(let detail): self.init(.valueOutOfRange, detail)
         case .malformed(let detail): self.init(.malformedRequest, detail)
@@ -67,6 +68,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case notFound = "not_found"
     case methodNotAllowed = "method_not_allowed"
     case conflict
+    case sessionLimitReached = "session_limit_reached"
     case preconditionFailed = "precondition_failed"
     case bodyTooLarge = "body_too_large"
     case unsupportedMediaType = "unsupported_media_type"
@@ -109,7 +111,11 @@ enum ProblemCode: String, CaseIterable, Sendable {
             (401, "Invalid signature", "The token is not signed with a key that is known here.")
         case .tokenExpired: (401, "Token expired", "The token is past its end; a new one is needed.")
         case .sessionRevoked: (401, "Session revoked", "The session was ended; a new login is needed.")
-        case .sessionExpired: (401, "Session expired", "The session is over its age; a new login is needed.")
+        case .sessionExpired:
+            (
+                401, "Session expired",
+                "Nobody used the session for too long, or it is over its age; a new login is needed."
+            )
         case .refreshTokenReused:
             (401, "Refresh token reused", "This refresh token was used before, so its session was ended.")
         case .sessionNotFound: (401, "No such session", "The session is not there any more; a new login is needed.")
@@ -121,6 +127,8 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .notFound: (404, "Not found", "There is nothing here.")
         case .methodNotAllowed: (405, "Method not allowed", "The Allow field says which methods this path takes.")
         case .conflict: (409, "Conflict", "What the request asks for contradicts what has happened.")
+        case .sessionLimitReached:
+            (409, "Session limit reached", "The user has all the sessions that are allowed; one has to end first.")
         case .preconditionFailed:
             (412, "Precondition failed", "Somebody else changed it since it was read; read it again.")
         case .bodyTooLarge: (413, "Body too large", "The body is larger than this call takes.")

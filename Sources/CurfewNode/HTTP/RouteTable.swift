@@ -102,7 +102,8 @@ extension RouteTable {
             Route(
                 call: .issue, method: .post, path: "/v1/issue", access: .role(.issue),
                 summary: "A new session and its token.", body: .json(schema: "IssueRequest"),
-                answers: [(201, "IssuedSession")], problems: [.conflict, .redisUnavailable, .overloaded]),
+                answers: [(201, "IssuedSession")],
+                problems: [.conflict, .sessionLimitReached, .redisUnavailable, .overloaded]),
             Route(
                 call: .makeState, method: .post, path: "/v1/states", access: .role(.issue),
                 summary: "A single-use value for a login that leaves the application and comes back.",

@@ -32,14 +32,8 @@ extension SessionService {
         }
         let partition = count.partition(ofUser: user.text.utf8)
         let all = try await read(from: partition) { client throws(RedisError) in
-            let members = try await client.send(
-                RedisCommand("ZRANGE", [RedisArgument(keys.index(user, in: partition)), "0", "-1"]), timeout: nil
-            ).array(for: "ZRANGE sessions")
-            var sessions: [SessionID] = []
-            for member in members {
-                if let member = IndexMember(try member.text(for: "ZRANGE sessions")) { sessions.append(member.session) }
-            }
-            return try await views(of: sessions, client).compactMap(\.self)
+            let members = try await indexMembers(of: user, client)
+            return try await views(of: members.map(\.session), client).compactMap(\.self)
         }
         let live = all.filter { isLive($0) && $0.user == user }
         guard let begunAt = after?.begunAt ?? live.map(\.lastActiveAt).max() else {
@@ -51,6 +45,29 @@ extension SessionService {
         let page = sorted.prefix(limit)
         let next = page.last.map { InventoryCursor(begunAt: begunAt, place: $0.place).text }
         return SessionPage(sessions: page.map(\.view), nextCursor: sorted.count > limit ? next : nil)
+    }
+
+    /// What a user has already, for a login that may be one too many.
+    func room(of user: UserID, _ limit: SessionLimit) async throws(ServiceError) -> SessionRoom {
+        let partition = count.partition(ofUser: user.text.utf8)
+        let found = try await read(from: partition) { client throws(RedisError) in
+            let members = try await indexMembers(of: user, client)
+            return zip(members, try await views(of: members.map(\.session), client)).map { ($0, $1) }
+        }
+        // Those without a record are over, or just being written: the script looks.
+        let oldestFirst = found.sorted { ($0.1?.stamp ?? .zero) < ($1.1?.stamp ?? .zero) }
+        return SessionRoom(limit: limit, sessions: oldestFirst.map { ($0.0, $0.1.map(isLive) ?? false) })
+    }
+
+    private func indexMembers(of user: UserID, _ client: RedisClient) async throws(RedisError) -> [IndexMember] {
+        let index = RedisArgument(keys.index(user, in: count.partition(ofUser: user.text.utf8)))
+        let members = try await client.send(RedisCommand("ZRANGE", [index, "0", "-1"]), timeout: nil)
+            .array(for: "ZRANGE sessions")
+        var read: [IndexMember] = []
+        for member in members {
+            if let member = IndexMember(try member.text(for: "ZRANGE sessions")) { read.append(member) }
+        }
+        return read
     }
 
     /// Not over, and not ended by anything that this node knows.

@@ -20,19 +20,8 @@ extension SessionService {
             begunAt = try await begun(state, partition)
         }
         let wallBefore = clock.wall()
-        let reply = try await send(to: partition) { followed throws(RedisError) in
-            let call = driver.calls.issue(
-                session, user: request.user, device: request.device, tenant: request.tenant,
-                lifetime: configuration.lifetime(of: request.kind), hasRefreshToken: request.kind == .api,
-                begunAt: begunAt,
-                record: SessionRecord.fields(of: request), driver.known(partition))
-            // A login that a primary takes which was cut off is lost, and its stamp is above what the others revoke meanwhile.
-            let probe = followed.primary.needsWriteProbes ? WriteProbe.command(keys, partition) : nil
-            return try IssueReply(try await WriteProbe.run(call, then: probe, on: followed.link, for: "issue"))
-        }
-        guard let reply else {
-            throw .conflict(detail: "the user was logged out everywhere since this login was begun")
-        }
+        let reply = try await written(session, request, begunAt: begunAt)
+        for event in reply.events { driver.hear(event, in: partition) }
         table.withPartition(partition) { $0.feed.see(reply.stamp) }
         // Since the last poll. Nobody gets a token of what was written.
         guard !ClockSkew.isTooLarge(redis: reply.issuedAt, before: wallBefore, after: clock.wall()) else {
@@ -46,6 +35,40 @@ extension SessionService {
             sessionExpiresAt: WallTime(seconds: claims.issuedAt.seconds + settings.lifetime.components.seconds),
             refreshToken: request.kind == .api
                 ? keyRing.encode(RefreshToken(session: session, generation: 1)) : nil)
+    }
+
+    /// How often a login looks again at what else the user has, while others log in at the same time.
+    private static let maximumTries = 20
+
+    private func written(
+        _ session: SessionID, _ request: IssueRequest, begunAt: Stamp?
+    ) async throws(ServiceError) -> IssueReply {
+        let partition = session.partition
+        for turn in 1...Self.maximumTries {
+            var room: SessionRoom?
+            if let limit = configuration.sessionLimit { room = try await self.room(of: request.user, limit) }
+            let result = try await send(to: partition) { [room] followed throws(RedisError) in
+                let call = driver.calls.issue(
+                    session, user: request.user, device: request.device, tenant: request.tenant,
+                    lifetime: configuration.lifetime(of: request.kind), hasRefreshToken: request.kind == .api,
+                    begunAt: begunAt, room: room, record: SessionRecord.fields(of: request), driver.known(partition))
+                // A login that a primary takes which was cut off is lost, and its stamp is above what the others revoke meanwhile.
+                let probe = followed.primary.needsWriteProbes ? WriteProbe.command(keys, partition) : nil
+                return try IssueReply.result(
+                    try await WriteProbe.run(call, then: probe, on: followed.link, for: "issue"))
+            }
+            switch result {
+            case .success(let reply): return reply
+            case .failure(.cutOff):
+                throw .conflict(detail: "the user was logged out everywhere since this login was begun")
+            case .failure(.full): throw .sessionLimitReached
+            case .failure(.changed):
+                // Others are quicker: not all at once again.
+                let pause = Duration.microseconds(Int64(surroundings.random() % UInt64(turn * 2_000)))
+                do { try await surroundings.sleep(for: pause) } catch { break }
+            }
+        }
+        throw .overloaded(detail: "the user logs in too often at the same time")
     }
 
     /// The mark that a login was begun at. A state that is not there is no login.

@@ -174,15 +174,33 @@ struct IssueReply {
     let issuedAt: WallTime
     /// The stamp of the user's last permission change, 0 if none is known.
     let permissionsVersion: UInt64
+    /// Of the end of those that made room.
+    let events: [Event]
 
-    /// `nil` where somebody was logged out everywhere since the login was begun.
-    init?(_ value: RedisValue) throws(RedisError) {
-        if value == .bytes(Array("cut off".utf8)) { return nil }
+    /// Why there is no session.
+    enum Refusal: String, Error {
+        /// Somebody was logged out everywhere since the login was begun.
+        case cutOff = "cut off"
+        /// The user has all the sessions that there may be.
+        case full
+        /// There is one that was not read.
+        case changed
+    }
+
+    static func result(_ value: RedisValue) throws(RedisError) -> Result<IssueReply, Refusal> {
+        if case .bytes(let bytes) = value, let refusal = Refusal(rawValue: String(decoding: bytes, as: UTF8.self)) {
+            return .failure(refusal)
+        }
+        return .success(try IssueReply(value))
+    }
+
+    private init(_ value: RedisValue) throws(RedisError) {
         var reader = try ReplyReader(value, operation: "issue")
         incarnation = try reader.text()
         stamp = Stamp(try reader.number())
         issuedAt = WallTime(seconds: Int64(try reader.number()))
         permissionsVersion = (try reader.text()).split(separator: "\t").first.flatMap { UInt64($0) } ?? 0
+        events = try reader.texts().compactMap { Event($0) }
     }
 }
 

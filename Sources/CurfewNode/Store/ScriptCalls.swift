@@ -68,18 +68,25 @@ package struct ScriptCalls: Sendable {
     }
 
     /// `begunAt`: the mark when the login was begun; a cutoff above it refuses the session. `nil` where nobody says.
+    /// `room`: what the user has already, where that is bounded.
     package func issue(
         _ session: SessionID, user: UserID, device: DeviceID?, tenant: TenantID? = nil, lifetime: SessionLifetime,
-        hasRefreshToken: Bool, begunAt: Stamp? = nil, record: [String], _ known: Known
+        hasRefreshToken: Bool, begunAt: Stamp? = nil, room: SessionRoom? = nil, record: [String], _ known: Known
     ) -> RedisScriptCall {
-        call(
-            Scripts.issue, session.partition, known, keys: keys.session(session, of: user),
-            [
-                session.description, IndexMember(session: session, device: device).text, String(lifetime.seconds),
-                String(lifetime.absoluteSeconds), hasRefreshToken ? "1" : "0", user.text,
-                tenant?.text ?? "", begunAt.map { String($0.microseconds) } ?? "",
-                lifetime.idleSeconds.map { String($0) } ?? "",
-            ] + record)
+        var options = ChangeOptions()
+        options.reason = SessionRoom.reason
+        let others = room?.sessions ?? []
+        return call(
+            Scripts.issue, session.partition, known,
+            keys: keys.session(session, of: user) + others.map { keys.record($0.member.session) },
+            head(options, known)
+                + [
+                    session.description, IndexMember(session: session, device: device).text, String(lifetime.seconds),
+                    String(lifetime.absoluteSeconds), hasRefreshToken ? "1" : "0", user.text,
+                    tenant?.text ?? "", begunAt.map { String($0.microseconds) } ?? "",
+                    lifetime.idleSeconds.map { String($0) } ?? "", room.map { String($0.limit.maximum) } ?? "",
+                    room?.limit.evictsOldest == true ? "1" : "0", String(others.count),
+                ] + others.flatMap { [$0.member.session.description, $0.member.text, $0.isLive ? "1" : "0"] } + record)
     }
 
     /// `generation` is that of the refresh token; `nil` where the session has none.
@@ -202,6 +209,21 @@ package struct SessionLifetime: Sendable {
         self.seconds = seconds
         self.absoluteSeconds = absoluteSeconds
         self.idleSeconds = idleSeconds
+    }
+}
+
+/// The sessions of a user who may have only so many.
+package struct SessionRoom: Sendable {
+    /// Why the oldest ends where a newer one needs its place.
+    static let reason = "session_limit"
+
+    package var limit: SessionLimit
+    /// Oldest first, as they were read.
+    package var sessions: [(member: IndexMember, isLive: Bool)]
+
+    package init(limit: SessionLimit, sessions: [(member: IndexMember, isLive: Bool)]) {
+        self.limit = limit
+        self.sessions = sessions
     }
 }
 

@@ -76,6 +76,8 @@ struct SessionFlags: ParsableArguments {
     @Option(setting: "api-idle-timeout") var apiIdleTimeout: String?
     @Option(setting: "api-renew-after") var apiRenewAfter: String?
     @Option(setting: "refresh-grace") var refreshGrace: String?
+    @Option(setting: "max-sessions-per-user") var maxSessionsPerUser: String?
+    @Option(setting: "on-session-limit") var onSessionLimit: String?
 }
 
 struct ProcessFlags: ParsableArguments {

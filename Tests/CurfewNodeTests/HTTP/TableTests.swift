@@ -1,11 +1,23 @@
 // The tables against what is made of them: problems, routes, the OpenAPI description.
 
 import NIOCore
+import Foundation
 import Testing
 
 @testable import CurfewNode
 
 @Suite("Problems") struct ProblemTests {
+    @Test("every code stands in the documentation's table, with its status")
+    func documented() throws {
+        let documentation = try String(contentsOf: Self.documentation, encoding: .utf8)
+        for code in ProblemCode.allCases {
+            #expect(documentation.contains("| \(code.status) | `\(code.rawValue)` |"), "\(code.rawValue)")
+        }
+    }
+
+    private static let documentation = URL(filePath: #filePath).deletingLastPathComponent().appending(
+        path: "../../../docs/api.md")
+
     @Test("every code has a status that is sent, a title, a hint, and an answer with all five members")
     func table() throws {
         for code in ProblemCode.allCases {

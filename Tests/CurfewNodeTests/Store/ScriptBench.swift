@@ -81,7 +81,7 @@ struct ScriptBench {
             lifetime: SessionLifetime(seconds: lifetime, absoluteSeconds: absolute, idleSeconds: idle),
             hasRefreshToken: hasRefreshToken,
             record: SessionRecord.fields(of: request), known ?? self.known(nil))
-        return (session, try #require(try IssueReply(try await redis.run(call))))
+        return (session, try IssueReply.result(try await redis.run(call)).get())
     }
 
     func renew(

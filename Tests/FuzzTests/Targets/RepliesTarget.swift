@@ -123,7 +123,7 @@ struct RepliesTarget: FuzzTarget {
             attempt { () throws(RedisError) in _ = try PollAnswer(value) }
             attempt { () throws(RedisError) in _ = try OpenReply(value) }
             attempt { () throws(RedisError) in _ = try ChangeReply(value, operation: "revoke") }
-            attempt { () throws(RedisError) in _ = try IssueReply(value) }
+            attempt { () throws(RedisError) in _ = try IssueReply.result(value) }
             attempt { () throws(RedisError) in _ = try ReadReply(value) }
             let session = SessionID(partition: Partition(0), high: 1, low: 2)
             attempt { () throws(RedisError) in _ = try SessionRecord.view(session, value) }

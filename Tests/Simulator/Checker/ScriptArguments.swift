@@ -17,8 +17,8 @@ extension RedisCommand {
         return String(decoding: arguments[1 + keys + number].bytes, as: UTF8.self)
     }
 
-    /// Of an `issue` call: ARGV[10].
-    var issuedSession: SessionID? { scriptArgument(10).flatMap { SessionID($0) } }
+    /// Of an `issue` call: ARGV[14].
+    var issuedSession: SessionID? { scriptArgument(14).flatMap { SessionID($0) } }
 
     /// Of a `renew` call: ARGV[14].
     var renewedSession: SessionID? { scriptArgument(14).flatMap { SessionID($0) } }

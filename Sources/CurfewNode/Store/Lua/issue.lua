@@ -1,39 +1,78 @@
 -- Creates one session: its record, its place in the user's index and in the sweeper's queue. The stamp that it answers is
 -- above every cutoff given so far, so no revoke before it concerns its token.
--- KEYS[6] due, KEYS[7] the user's index, KEYS[8] the record.
--- ARGV[10] session id, ARGV[11] index member, ARGV[12] session lifetime (s), ARGV[13] its absolute lifetime (s),
--- ARGV[14] '1' where it gets a refresh token, ARGV[15] user id, ARGV[16] tenant id or '', ARGV[17] the highest stamp that a cutoff of this
--- login may have ('' for any), ARGV[18] for how long it may be idle (s; '' for ever), ARGV[19…] fields and values of the record. The record keeps
--- `s` stamp, `c` created, `a` last active, `x` expires, `X` ends at the latest (UNIX s), `v` version of the permissions,
--- `n` generation of the refresh token that is good, `I` for how long it may be idle (s) beside them.
--- Answers: incarnation, stamp, seconds, the user's current permission change ('' if none); or 'cut off'.
+-- Where a user may have only so many sessions, the oldest end for it, or it is refused.
+-- KEYS[6] due, KEYS[7] the user's index, KEYS[8] the record, KEYS[9…] the records of the user's sessions that the node has read.
+-- ARGV[10..13] as of a change; the reason is why the oldest end. ARGV[14] session id, ARGV[15] index member, ARGV[16] session
+-- lifetime (s), ARGV[17] its absolute lifetime (s), ARGV[18] '1' where it gets a refresh token, ARGV[19] user id, ARGV[20] tenant id
+-- or '', ARGV[21] the highest stamp that a cutoff of this login may have ('' for any), ARGV[22] for how long it may be idle (s; '' for
+-- ever), ARGV[23] how many sessions the user may have ('' for any number), ARGV[24] '1' where the oldest make room, ARGV[25] how many
+-- sessions the node has read, then of each, oldest first, its id, its index member, and '1' where it lives; then fields and values
+-- of the record. The record keeps `s` stamp, `c` created, `a` last active, `x` expires, `X` ends at the latest (UNIX s), `v` version
+-- of the permissions, `n` generation of the refresh token that is good, `I` for how long it may be idle (s) beside them.
+-- Answers: incarnation, stamp, seconds, the user's current permission change ('' if none), the events of the oldest ones' end; or
+-- 'cut off'; 'full'; 'changed' where it depends on a session that the node has not read.
 
 local head = open_head()
-local session, member = ARGV[10], ARGV[11]
+local session, member, user, limit = ARGV[14], ARGV[15], ARGV[19], tonumber(ARGV[23])
 local record_key, index_key, due_key = KEYS[8], KEYS[7], KEYS[6]
 if redis.call('EXISTS', record_key) == 1 then return redis.error_reply('CURFEW session id is taken') end
-if ARGV[17] ~= '' then
+if ARGV[21] ~= '' then
   -- The login was begun at that stamp, and somebody was logged out everywhere since.
-  local members = { 'e', 'u:' .. ARGV[15] }
-  if ARGV[16] ~= '' then members[3] = 't:' .. ARGV[16] end
+  local members = { 'e', 'u:' .. user }
+  if ARGV[20] ~= '' then members[3] = 't:' .. ARGV[20] end
   for _, value in ipairs(redis.call('HMGET', values_key, unpack(members))) do
-    if value and tonumber(string.match(value, '^%d+')) > tonumber(ARGV[17]) then return 'cut off' end
+    if value and tonumber(string.match(value, '^%d+')) > tonumber(ARGV[21]) then return 'cut off' end
   end
 end
-local life = tonumber(ARGV[13])
+
+-- The sessions that must end for this one: triples of id, index member and record.
+local read_count, leaving, texts = tonumber(ARGV[25]), {}, {}
+if limit then
+  local present, unread, living = {}, 0, {}
+  for _, other in ipairs(redis.call('ZRANGEBYSCORE', index_key, '(' .. integer(now_seconds), '+inf')) do
+    present[other], unread = true, unread + 1
+  end
+  for i = 1, read_count do
+    local first = 26 + 3 * (i - 1)
+    if present[ARGV[first + 1]] then
+      unread = unread - 1
+      if ARGV[first + 2] == '1' then living[#living + 1] = { ARGV[first], ARGV[first + 1], KEYS[8 + i] } end
+    end
+  end
+  -- Those that were not read are the newest.
+  local too_many = #living + unread - limit + 1
+  if too_many > 0 and ARGV[24] ~= '1' then return #living >= limit and 'full' or 'changed' end
+  if too_many > #living then return 'changed' end
+  for i = 1, too_many do leaving[i] = living[i] end
+end
+if #leaving > 0 then
+  local keep_until, ids = until_seconds(head), {}
+  for i, one in ipairs(leaving) do
+    ids[i] = one[1]
+    join_session(one[1], keep_until)
+  end
+  append_sessions(head, ARGV[10], keep_until, ARGV[11], ids, texts)
+end
+
+local life = tonumber(ARGV[17])
 -- The longest that any session may last: how long the cutoffs of a tenant and of everyone are kept.
 if life > head.life then redis.call('HSET', head_key, 'life', integer(life)) end
 local stamp = next_stamp(head)
-local change = redis.call('HGET', values_key, 'p:' .. ARGV[15]) or ''
-local expires = now_seconds + math.min(tonumber(ARGV[12]), life)
+local change = redis.call('HGET', values_key, 'p:' .. user) or ''
+local expires = now_seconds + math.min(tonumber(ARGV[16]), life)
 redis.call('HSET', record_key, 's', integer(stamp), 'c', integer(now_seconds), 'a', integer(now_seconds),
-  'x', integer(expires), 'X', integer(now_seconds + life), unpack(ARGV, 19, #ARGV))
+  'x', integer(expires), 'X', integer(now_seconds + life), unpack(ARGV, 26 + 3 * read_count, #ARGV))
 if change ~= '' then redis.call('HSET', record_key, 'v', string.match(change, '^%d+')) end
-if ARGV[14] == '1' then redis.call('HSET', record_key, 'n', '1') end
+if ARGV[18] == '1' then redis.call('HSET', record_key, 'n', '1') end
 local idle_at
-if ARGV[18] ~= '' then
-  redis.call('HSET', record_key, 'I', ARGV[18])
-  idle_at = now_seconds + tonumber(ARGV[18])
+if ARGV[22] ~= '' then
+  redis.call('HSET', record_key, 'I', ARGV[22])
+  idle_at = now_seconds + tonumber(ARGV[22])
 end
 keep_session(record_key, index_key, due_key, session, member, expires, idle_at)
-return { head.inc, integer(stamp), integer(now_seconds), change }
+for _, one in ipairs(leaving) do
+  redis.call('ZREM', due_key, one[1])
+  redis.call('ZREM', index_key, one[2])
+  redis.call('UNLINK', one[3])
+end
+return { head.inc, integer(stamp), integer(now_seconds), change, texts }
