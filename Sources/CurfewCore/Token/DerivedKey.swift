@@ -6,15 +6,22 @@ struct DerivedKey: Sendable {
     private let mac: MACKey
 
     init(secret: [UInt8], label: String) {
-        let extracted = MACKey(secret: [UInt8](repeating: 0, count: MACKey.byteCount)).code(for: secret)
-        // One block is all that is needed: 32 bytes.
-        mac = MACKey(secret: MACKey(secret: extracted).code(for: Array(label.utf8) + [1]))
+        mac = MACKey(secret: Self.bytes(secret: secret, label: label))
     }
+
+    /// The key itself: 32 bytes, one block of HKDF.
+    static func bytes(secret: [UInt8], label: String) -> [UInt8] {
+        let extracted = MACKey(secret: [UInt8](repeating: 0, count: MACKey.byteCount)).code(for: secret)
+        return MACKey(secret: extracted).code(for: Array(label.utf8) + [1])
+    }
+
+    /// The HMAC of a text: 32 bytes.
+    func bytes(for text: String) -> [UInt8] { mac.code(for: Array(text.utf8)) }
 
     /// The HMAC of a text, base64url.
     func code(for text: String) -> String {
         var digits: [UInt8] = []
-        Base64URL.encode(mac.code(for: Array(text.utf8)), to: &digits)
+        Base64URL.encode(bytes(for: text), to: &digits)
         return String(decoding: digits, as: UTF8.self)
     }
 

@@ -59,12 +59,12 @@ extension RouteTable {
             Route(
                 call: .refresh, method: .post, path: "/v1/refresh", access: .session,
                 summary: "A new token for a session that goes on: by its refresh token (kind api), else by its token.",
-                body: .optional(schema: "RefreshRequest"), headers: [crossSiteHeader],
+                body: .optional(schema: "RefreshRequest"), headers: [crossSiteHeader, idempotencyHeader],
                 answers: [(200, "IssuedSession")],
                 problems: [
                     .valueOutOfRange, .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired,
                     .sessionRevoked, .sessionExpired, .sessionNotFound, .refreshTokenReused, .crossSiteTokenFailed,
-                    .revocationStateStale, .redisUnavailable, .overloaded,
+                    .conflict, .revocationStateStale, .redisUnavailable, .overloaded,
                 ]),
             Route(
                 call: .crossSiteToken, method: .get, path: "/v1/csrf", access: .session,
@@ -102,6 +102,7 @@ extension RouteTable {
             Route(
                 call: .issue, method: .post, path: "/v1/issue", access: .role(.issue),
                 summary: "A new session and its token.", body: .json(schema: "IssueRequest"),
+                headers: [idempotencyHeader],
                 answers: [(201, "IssuedSession")],
                 problems: [.conflict, .sessionLimitReached, .redisUnavailable, .overloaded]),
             Route(
@@ -127,8 +128,9 @@ extension RouteTable {
             Route(
                 call: .revoke, method: .post, path: "/v1/revoke", access: .role(.revoke),
                 summary: "Ends sessions: exactly one target. Tenants and everyone need the role admin.",
-                body: .json(schema: "RevokeRequest"), answers: [(200, "Change"), (202, "Change")],
-                problems: [.tokenMalformed, .tokenSignatureInvalid, .redisUnavailable, .overloaded]),
+                body: .json(schema: "RevokeRequest"), headers: [idempotencyHeader],
+                answers: [(200, "Change"), (202, "Change")],
+                problems: [.conflict, .tokenMalformed, .tokenSignatureInvalid, .redisUnavailable, .overloaded]),
         ] + sessionCalls
 
     private static let sessionCalls = [
@@ -226,6 +228,12 @@ extension RouteTable {
             name: "Curfew-Activity", summary: "Doesn't count as activity.",
             schema: #"{"type":"string","enum":["none"]}"#),
     ]
+
+    private static let idempotencyHeader = Route.Parameter(
+        name: "Idempotency-Key",
+        summary:
+            "The same key gives the same answer for ten minutes; with another body, or while the first call is under way, 409.",
+        schema: #"{"type":"string","minLength":1,"maxLength":255}"#)
 
     private static let validateProblems: [ProblemCode] = [
         .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired, .sessionRevoked, .sessionExpired,

@@ -216,6 +216,13 @@ package final class FeedDriver: Sendable {
         fences.chainAdvanced(in: partition) { feed.hasApplied($0) }
     }
 
+    /// How long a fence may take that waits every other node out.
+    var longestWait: Duration {
+        partitions.reduce(.zero) { longest, partition in
+            max(longest, table.withPartition(partition) { $0.feed.longestBounds.patience * 2 })
+        }
+    }
+
     /// Asks for a poll of this partition now.
     package func requestPoll(_ partition: Partition) { primary(of: partition)?.request(.poll, for: partition) }
 }

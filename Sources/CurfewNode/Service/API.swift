@@ -12,6 +12,8 @@ package struct IssueRequest: Sendable {
     package var tenant: TenantID?
     /// A login state, which is consumed.
     package var state: String?
+    /// The session's number where the call may be repeated: the same each time.
+    package var drawn: (high: UInt64, low: UInt64)?
     /// The descriptive fields, kept in the record as they came (each bounded by the HTTP layer).
     package var details = SessionDetails()
 
@@ -199,6 +201,8 @@ package struct SessionView: Sendable {
     package var expiresAt: WallTime
     /// When it ends unless it is used; `nil` where it may be idle for ever.
     package var idleAt: WallTime?
+    /// Of the permissions as the record has them.
+    package var permissionsVersion: UInt64
     /// How often its details were changed.
     package var revision: UInt64
 }

@@ -5,14 +5,17 @@ import CurfewCore
 import CurfewRedis
 
 extension SessionService {
-    /// Creates a session. Not idempotent: a retry after `redisUnavailable` may leave a session that nobody holds a token of.
+    /// Creates a session. Idempotent where its number is `drawn`: the same request gives the same session and token, however often
+    /// and on whatever node. Else a retry after `redisUnavailable` may leave a session that nobody holds a token of.
     package func issue(_ request: IssueRequest) async throws(ServiceError) -> IssuedSession {
         let partition = count.partition(ofUser: request.user.text.utf8)
-        let session = SessionID(partition: partition, high: surroundings.random(), low: surroundings.random())
+        let drawn = request.drawn ?? (surroundings.random(), surroundings.random())
+        let session = SessionID(partition: partition, high: drawn.high, low: drawn.low)
         let settings = configuration.settings(of: request.kind)
         try checkTokenSize(request)
         // A token's times come from Redis' clock. One that is off would make tokens that live too long, or are dead already.
         guard !isClockOff(for: partition) else { throw .stale(detail: ClockSkew.detail) }
+        if request.drawn != nil, let issued = try await issuedBefore(session, request) { return issued }
         var begunAt: Stamp?
         if let state = request.state {
             // It is gone once it was asked for: not before the session can be written.
@@ -27,14 +30,38 @@ extension SessionService {
         guard !ClockSkew.isTooLarge(redis: reply.issuedAt, before: wallBefore, after: clock.wall()) else {
             throw .stale(detail: ClockSkew.detail)
         }
-        let claims = claims(
-            request, session, issuedAt: reply.issuedAt, stamp: reply.stamp, version: reply.permissionsVersion)
+        return try issued(
+            request, session, issuedAt: reply.issuedAt, stamp: reply.stamp, version: reply.permissionsVersion,
+            sessionExpiresAt: WallTime(seconds: reply.issuedAt.seconds + settings.lifetime.components.seconds))
+    }
+
+    private func issued(
+        _ request: IssueRequest, _ session: SessionID, issuedAt: WallTime, stamp: Stamp, version: UInt64,
+        sessionExpiresAt: WallTime
+    ) throws(ServiceError) -> IssuedSession {
+        let claims = claims(request, session, issuedAt: issuedAt, stamp: stamp, version: version)
         return IssuedSession(
             session: session, user: request.user, device: request.device, kind: request.kind, token: try sign(claims),
-            issuedAt: claims.issuedAt, expiresAt: claims.expiresAt,
-            sessionExpiresAt: WallTime(seconds: claims.issuedAt.seconds + settings.lifetime.components.seconds),
+            issuedAt: claims.issuedAt, expiresAt: claims.expiresAt, sessionExpiresAt: sessionExpiresAt,
             refreshToken: request.kind == .api
                 ? keyRing.encode(RefreshToken(session: session, generation: 1)) : nil)
+    }
+
+    /// What this very request made before. Everything in the answer is in the record, and a signature is the same each time.
+    private func issuedBefore(
+        _ session: SessionID, _ request: IssueRequest
+    ) async throws(ServiceError) -> IssuedSession? {
+        let view = try await send(to: session.partition) { followed throws(RedisError) in
+            let record = RedisCommand("HGETALL", [RedisArgument(keys.record(session))])
+            return try SessionRecord.view(session, try await followed.link.send(record, timeout: nil))
+        }
+        guard let view else { return nil }
+        guard knownRefusal(of: view) == nil else { throw .conflict(detail: "the session of this login has ended") }
+        var request = request
+        request.permissions = view.permissions
+        return try issued(
+            request, session, issuedAt: view.createdAt, stamp: view.stamp, version: view.permissionsVersion,
+            sessionExpiresAt: view.expiresAt)
     }
 
     /// How often a login looks again at what else the user has, while others log in at the same time.
@@ -59,6 +86,8 @@ extension SessionService {
             }
             switch result {
             case .success(let reply): return reply
+            case .failure(.taken):
+                throw .conflict(detail: "this login is being made by another call, or its session has ended")
             case .failure(.cutOff):
                 throw .conflict(detail: "the user was logged out everywhere since this login was begun")
             case .failure(.full): throw .sessionLimitReached

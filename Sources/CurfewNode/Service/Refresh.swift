@@ -7,7 +7,11 @@ import CurfewRedis
 extension SessionService {
     /// A new token for a session that goes on. Safe to repeat within the grace: the same refresh token gives the same new pair.
     /// Throws `tokenRefused` where there is nothing to renew, and ends the session where its refresh token is an old one.
-    package func refresh(_ credential: RefreshCredential) async throws(ServiceError) -> IssuedSession {
+    /// `mayHaveBeenDone`: this very call was made before, and its answer was lost: a use of the token that it was no reuse of.
+    package func refresh(
+        _ credential: RefreshCredential, mayHaveBeenDone: Bool = false
+    ) async throws(ServiceError) -> IssuedSession {
+        let grace = mayHaveBeenDone ? IdempotentCall.lifetime : configuration.refreshGrace
         let renewable = try await renewable(credential)
         let (view, partition) = (renewable.view, renewable.view.session.partition)
         guard !isClockOff(for: partition) else { throw .stale(detail: ClockSkew.detail) }
@@ -17,7 +21,7 @@ extension SessionService {
             let call = driver.calls.renew(
                 view.session, user: view.user, device: view.device, tenant: view.tenant,
                 lifetimeSeconds: settings.lifetime.components.seconds, generation: renewable.generation,
-                graceMilliseconds: configuration.refreshGrace.wholeMilliseconds, driver.known(partition))
+                graceMilliseconds: grace.wholeMilliseconds, driver.known(partition))
             return try RenewReply(
                 try await WriteProbe.run(
                     call, then: WriteProbe.command(keys, partition), on: followed.link, for: "renew"))
@@ -30,7 +34,7 @@ extension SessionService {
         case .renewed(let renewed):
             // A Redis that was demoted and promoted again on the same connection may have lost what this node knows.
             if let reason = knownRefusal(of: view) { throw .tokenRefused(reason) }
-            guard !isTooOld(renewed, wallBefore) else { throw .stale(detail: ClockSkew.detail) }
+            guard !isTooOld(renewed, wallBefore, grace) else { throw .stale(detail: ClockSkew.detail) }
             return try issued(view, renewed, hasRefreshToken: renewable.generation != nil)
         }
     }
@@ -91,10 +95,9 @@ extension SessionService {
     }
 
     /// A renewal that was done by a clock that is off since the last poll. (The moment of a grace's first use is older by the grace.)
-    private func isTooOld(_ renewed: RenewedSession, _ wallBefore: WallTime) -> Bool {
-        let grace = configuration.refreshGrace.wholeMilliseconds / 1000 + 1
-        return ClockSkew.isTooLarge(
-            redis: renewed.renewedAt, before: WallTime(seconds: wallBefore.seconds - grace), after: clock.wall())
+    private func isTooOld(_ renewed: RenewedSession, _ wallBefore: WallTime, _ grace: Duration) -> Bool {
+        let earliest = WallTime(seconds: wallBefore.seconds - grace.components.seconds - 1)
+        return ClockSkew.isTooLarge(redis: renewed.renewedAt, before: earliest, after: clock.wall())
     }
 
     private func issued(

@@ -179,6 +179,8 @@ struct IssueReply {
 
     /// Why there is no session.
     enum Refusal: String, Error {
+        /// The session was made before, or has been, and is over.
+        case taken
         /// Somebody was logged out everywhere since the login was begun.
         case cutOff = "cut off"
         /// The user has all the sessions that there may be.

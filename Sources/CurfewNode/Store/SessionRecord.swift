@@ -47,6 +47,7 @@ package enum SessionRecord {
             permissions: permissions, tenant: fields["t"].flatMap { TenantID($0) }, details: details(fields),
             stamp: Stamp(stamp), createdAt: created, lastActiveAt: active, expiresAt: expires,
             idleAt: fields["I"].flatMap { Int64($0) }.map { WallTime(seconds: active.seconds + $0) },
+            permissionsVersion: fields["v"].flatMap { UInt64($0) } ?? 0,
             revision: fields["e"].flatMap { UInt64($0) } ?? 0)
     }
 

@@ -29,6 +29,8 @@ package struct StoreKeys: Sendable {
     package func index(_ user: UserID, in partition: Partition) -> String { key(partition, "u:\(user.text)") }
     /// A login state, by its hash.
     package func loginState(_ hash: String, in partition: Partition) -> String { key(partition, "state:\(hash)") }
+    /// What became of a call with an `Idempotency-Key`, by their hash.
+    package func idempotency(_ hash: String, in partition: Partition) -> String { key(partition, "call:\(hash)") }
     /// What a script on one session gets: KEYS[6…8].
     package func session(_ session: SessionID, of user: UserID) -> [String] {
         [due(session.partition), index(user, in: session.partition), record(session)]

@@ -15,7 +15,12 @@ extension Calls {
             }
         case .session, .token, .user, .userExcept, .device: break
         }
-        return try await change(target, options)
+        let wait: Duration =
+            options.waitsForCluster
+            ? options.timeoutMilliseconds.map { .milliseconds($0) } ?? service.driver.longestWait : .zero
+        return try await idempotent(request, caller: request.idempotencyCaller, wait: wait) { _, _ throws(Problem) in
+            try await change(target, options)
+        }
     }
 
     func endSession(_ request: CallRequest) async throws(Problem) -> Answer {

@@ -5,8 +5,12 @@ import CurfewCore
 extension Calls {
     func issue(_ request: CallRequest) async throws(Problem) -> Answer {
         let wanted = try IssueRequest(json: request.body)
-        let issued = try await run { () async throws(ServiceError) in try await service.issue(wanted) }
-        return answer(issued, status: 201, isToCookie: false)
+        return try await idempotent(request, caller: request.idempotencyCaller) { call, _ throws(Problem) in
+            var wanted = wanted
+            wanted.drawn = call.map { service.keyRing.drawn(for: $0.name) }
+            let issued = try await run { () async throws(ServiceError) in try await service.issue(wanted) }
+            return answer(issued, status: 201, isToCookie: false)
+        }
     }
 }
 

@@ -11,13 +11,25 @@ extension Calls {
             let refreshToken = try reader.string("refreshToken")
             try reader.finish()
             if let refreshToken {
-                return answer(try await refresh(.refreshToken(refreshToken)), status: 200, isToCookie: false)
+                return try await refresh(request, .refreshToken(refreshToken), by: refreshToken, isToCookie: false)
             }
         }
         let credential = try credential(of: request)
         try requireCrossSiteToken(request, credential)
-        let issued = try await refresh(.token(credential.token))
-        return answer(issued, status: 200, isToCookie: credential.isCookie)
+        return try await refresh(
+            request, .token(credential.token), by: String(decoding: credential.token, as: UTF8.self),
+            isToCookie: credential.isCookie)
+    }
+
+    private func refresh(
+        _ request: CallRequest, _ credential: RefreshCredential, by text: String, isToCookie: Bool
+    ) async throws(Problem) -> Answer {
+        try await idempotent(request, caller: "token \(text)") { _, isRepeated throws(Problem) in
+            let issued = try await run { () async throws(ServiceError) in
+                try await service.refresh(credential, mayHaveBeenDone: isRepeated)
+            }
+            return answer(issued, status: 200, isToCookie: isToCookie)
+        }
     }
 
     func crossSiteToken(_ request: CallRequest) async throws(Problem) -> Answer {
@@ -26,10 +38,6 @@ extension Calls {
         var answer = Answer.json { $0.member("csrfToken", token) }
         answer.fields.append(("Set-Cookie", cookies.crossSite(token)))
         return answer
-    }
-
-    private func refresh(_ credential: RefreshCredential) async throws(Problem) -> IssuedSession {
-        try await run { () async throws(ServiceError) in try await service.refresh(credential) }
     }
 
     func credential(of request: CallRequest) throws(Problem) -> Credential.Found {

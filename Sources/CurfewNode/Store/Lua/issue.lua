@@ -10,12 +10,12 @@
 -- of the record. The record keeps `s` stamp, `c` created, `a` last active, `x` expires, `X` ends at the latest (UNIX s), `v` version
 -- of the permissions, `n` generation of the refresh token that is good, `I` for how long it may be idle (s) beside them.
 -- Answers: incarnation, stamp, seconds, the user's current permission change ('' if none), the events of the oldest ones' end; or
--- 'cut off'; 'full'; 'changed' where it depends on a session that the node has not read.
+-- 'taken'; 'cut off'; 'full'; 'changed' where it depends on a session that the node has not read.
 
 local head = open_head()
 local session, member, user, limit = ARGV[14], ARGV[15], ARGV[19], tonumber(ARGV[23])
 local record_key, index_key, due_key = KEYS[8], KEYS[7], KEYS[6]
-if redis.call('EXISTS', record_key) == 1 then return redis.error_reply('CURFEW session id is taken') end
+if redis.call('EXISTS', record_key) == 1 or redis.call('ZSCORE', revoked_key, 's:' .. session) then return 'taken' end
 if ARGV[21] ~= '' then
   -- The login was begun at that stamp, and somebody was logged out everywhere since.
   local members = { 'e', 'u:' .. user }

@@ -1,0 +1,76 @@
+// `Idempotency-Key`: the same key gives the same answer, on any node, for ten minutes. Of the answer, 2xx and 4xx, everything is kept but
+// the fields that every answer has.
+
+import CurfewCore
+import HTTPTypes
+
+extension Calls {
+    /// Does the work once for a key, and without one each time. `caller`: whose key it is; `wait`: how much longer than a write it may
+    /// take. The work is told the call, and whether an attempt before this one came to an unknown end.
+    func idempotent(
+        _ request: CallRequest, caller: String, wait: Duration = .zero,
+        _ work: (_ call: IdempotentCall?, _ isRepeated: Bool) async throws(Problem) -> Answer
+    ) async throws(Problem) -> Answer {
+        guard let key = try request.idempotencyKey() else { return try await work(nil, false) }
+        let call = IdempotentCall(
+            call: request.route.call.rawValue, caller: caller, key: key, body: request.body,
+            lease: service.configuration.redisTimeout * 4 + .seconds(1) + wait, count: service.count)
+        let claim = try await run { () async throws(ServiceError) in try await service.claim(call) }
+        let isRepeated: Bool
+        switch claim {
+        case .done(let bytes):
+            guard let answer = Answer(kept: bytes) else { throw Problem(.internalError, "a kept answer can't be read") }
+            return answer
+        case .work(let repeated): isRepeated = repeated
+        }
+        let answer: Answer
+        do throws(Problem) {
+            answer = try await work(call, isRepeated)
+        } catch {
+            await service.settle(call, error.code.status < 500 ? Answer(error).kept : nil)
+            throw error
+        }
+        await service.settle(call, answer.kept)
+        return answer
+    }
+}
+
+extension CallRequest {
+    fileprivate func idempotencyKey() throws(Problem) -> String? {
+        let keys = values("idempotency-key")
+        guard let key = keys.first else { return nil }
+        guard keys.count == 1, (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+        else {
+            throw .malformed("Idempotency-Key: expected one key of 1 to 255 printable ASCII characters without spaces")
+        }
+        return key
+    }
+
+    /// The caller of the admin listener, as the owner of a key.
+    var idempotencyCaller: String { "key \(caller?.name ?? "")" }
+}
+
+extension Answer {
+    /// Status, fields and body, as lines.
+    fileprivate var kept: [UInt8] {
+        let head = [String(status)] + fields.map { "\($0.name): \($0.value)" } + [""]
+        return Array((head.joined(separator: "\n") + "\n").utf8) + body
+    }
+
+    fileprivate init?(kept bytes: [UInt8]) {
+        var rest = bytes[...]
+        func line() -> String? {
+            guard let end = rest.firstIndex(of: .lineFeed) else { return nil }
+            defer { rest = rest[(end + 1)...] }
+            return String(decoding: rest[..<end], as: UTF8.self)
+        }
+        guard let status = line().flatMap({ Int($0) }) else { return nil }
+        var fields: [(name: String, value: String)] = []
+        while let field = line(), !field.isEmpty {
+            guard let colon = field.firstIndex(of: ":") else { return nil }
+            fields.append((String(field[..<colon]), String(field[field.index(colon, offsetBy: 2)...])))
+        }
+        self.init(status: status, body: Array(rest))
+        self.fields = fields
+    }
+}

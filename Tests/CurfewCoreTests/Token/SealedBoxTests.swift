@@ -1,0 +1,46 @@
+// What is sealed opens again under the same name and key, and in no other way.
+
+import Testing
+
+@testable import CurfewCore
+
+@Suite("What only the nodes may read") struct SealedBoxTests {
+    private func ring(_ secrets: [UInt8]...) throws -> KeyRing {
+        let keys = try secrets.map { try SigningKey.derived(fromSecret: $0) }
+        return try #require(
+            KeyRing(signing: keys[0], verifying: Array(keys[1...]), issuer: "curfew", audience: "curfew"))
+    }
+
+    @Test("opens under its name, with an older key too, and is never the same twice", arguments: [0, 1, 16, 5000])
+    func opens(count: Int) throws {
+        let (old, new) = ([UInt8](1...32), [UInt8](2...40))
+        let text = (0..<count).map { UInt8(truncatingIfNeeded: $0 * 7) }
+        let sealed = try ring(old).sealed(text, name: "a")
+        #expect(try ring(old).opened(sealed, name: "a") == text)
+        #expect(try ring(new, old).opened(sealed, name: "a") == text)
+        #expect(try ring(new).opened(sealed, name: "a") == nil)
+        #expect(try ring(old).opened(sealed, name: "b") == nil)
+        #expect(try ring(old).sealed(text, name: "a") != sealed)
+        #expect(sealed.count == count + 28)
+    }
+
+    @Test("is refused with any bit changed, or cut anywhere")
+    func tampered() throws {
+        let ring = try ring([UInt8](1...32))
+        let sealed = ring.sealed(Array("a token, for example".utf8), name: "a")
+        for bit in 0..<(sealed.count * 8) {
+            var changed = sealed
+            changed[bit / 8] ^= 1 << (bit % 8)
+            #expect(ring.opened(changed, name: "a") == nil)
+        }
+        for end in 0..<sealed.count { #expect(ring.opened(Array(sealed[..<end]), name: "a") == nil) }
+    }
+
+    @Test("what is drawn for a name is the same each time, and says nothing to who lacks the key")
+    func drawn() throws {
+        let (one, other) = (try ring([UInt8](1...32)), try ring([UInt8](2...40)))
+        #expect(one.drawn(for: "a") == one.drawn(for: "a"))
+        #expect(one.drawn(for: "a") != one.drawn(for: "b"))
+        #expect(one.drawn(for: "a") != other.drawn(for: "a"))
+    }
+}
