@@ -12,8 +12,8 @@ enum Credential {
         return start..<value.count
     }
 
-    /// Calls `body` with the value of each session cookie in a `Cookie` value that isn't empty, until it says no.
-    /// Returns whether it never did.
+    /// Calls `body` with the value of each session cookie in a `Cookie` value that isn't empty, until it says no; without the quotes that
+    /// it may stand in (RFC 6265 section 4.1.1). Returns whether it never did.
     static func sessionCookies(
         in value: UnsafeRawBufferPointer, acceptsInsecureName: Bool, _ body: (Range<Int>) -> Bool
     ) -> Bool {
@@ -28,8 +28,12 @@ enum Credential {
                 if name.equals("__Host-curfew") || (acceptsInsecureName && name.equals("curfew")),
                     equals + 1 < content.count
                 {
-                    let first = start + trimmed.lowerBound + equals + 1
-                    guard body(first..<(start + trimmed.upperBound)) else { return false }
+                    var range = (start + trimmed.lowerBound + equals + 1)..<(start + trimmed.upperBound)
+                    let quote = UInt8(ascii: "\"")
+                    if range.count >= 2, value[range.lowerBound] == quote, value[range.upperBound - 1] == quote {
+                        range = (range.lowerBound + 1)..<(range.upperBound - 1)
+                    }
+                    guard range.isEmpty || body(range) else { return false }
                 }
             }
             start = end + 1
