@@ -87,7 +87,8 @@ struct DevCommand: AsyncParsableCommand {
     private func settings() async throws -> DevCluster.Settings {
         let environment = ProcessInfo.processInfo.environment
         let settings = DevCluster.Settings(
-            nodes: nodes, firstPort: port, demoPort: portOfPage, redis: redis ?? environment["CURFEW_REDIS"], environment: environment)
+            nodes: nodes, firstPort: port, demoPort: portOfPage, redis: redis ?? environment["CURFEW_REDIS"],
+            environment: environment)
         var flags = settings.flags(of: 0)
         flags["redis"] = redis
         if environment["CURFEW_SIGNING_SECRET"] == nil { flags["signing-secret"] = Secret.random() }
