@@ -1,7 +1,7 @@
 # Everything there is to run. Each goal installs what it needs through apt where that is missing, and says so.
 
 .DEFAULT_GOAL := help
-.PHONY: run test soak simulate simulate-mutants model faults fuzz test-sanitized test-redis-versions mutants build lint bench clean help build-needs
+.PHONY: run test soak simulate simulate-mutants model faults fuzz test-sanitized test-redis-versions test-browser mutants build lint bench clean help build-needs
 
 # Our own targets, not the dependencies. Read by Package.swift.
 export WARNINGS_AS_ERRORS := 1
@@ -58,6 +58,11 @@ test-sanitized: build-needs ## The tests under the thread and the address saniti
 test-redis-versions: build-needs ## The client's, store's, feed's and Sentinel's tests on Redis 6.2, 7.0 and 7.4
 	@.ci/install redis-server=redis-server openssl=openssl python3=python3 python3-pip=pip3
 	@Tests/redis-versions
+
+test-browser: build-needs ## The page of curfew dev in a headless Chromium: a logout on one device, seen on the other
+	@.ci/install redis-server=redis-server chromium=chromium chromium-driver=chromedriver python3=python3
+	@swift build --product curfew
+	@Tests/Browser/demo.py
 
 mutants: build-needs ## Take the protocol's rules out one at a time and see the tests notice (only=NAME)
 	@.ci/install redis-server=redis-server perl=perl

@@ -90,8 +90,14 @@ let package = Package(
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            resources: [
+                .embedInCode("Dev/Demo/Page/demo.html"), .embedInCode("Dev/Demo/Page/demo.css"),
+                .embedInCode("Dev/Demo/Page/demo.js"),
             ],
             swiftSettings: strict),
         .target(

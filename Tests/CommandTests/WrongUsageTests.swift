@@ -86,7 +86,7 @@ struct WrongUsageTests {
             ["revoke", "--user", "a", "--timeout", "2"], ["issue"], ["validate"],
             ["issue", "--url", "localhost", "--user", "a"],
             ["issue", "--user", "a", "--attributes", "[]"], ["frobnicate"], ["dev", "--nodes", "0"],
-            ["dev", "--port", "65535"],
+            ["dev", "--port", "65535"], ["dev", "--demo-port", "8081"],
             ["keys", "api", "--name", "a b", "--roles", "read"], ["keys", "api", "--name", "a", "--roles", "root"],
         ])
     func clientCommands(arguments: [String]) async throws {

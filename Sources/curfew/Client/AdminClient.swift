@@ -7,7 +7,7 @@ import NIOCore
 import NIOHTTP1
 
 struct AdminClient {
-    enum Method: String { case get = "GET", post = "POST" }
+    enum Method: String { case get = "GET", post = "POST", put = "PUT" }
 
     let base: String
     let apiKey: String?
@@ -30,8 +30,10 @@ struct AdminClient {
 
     /// An answer below 400. Throws a `CommandFailure` for anything else: 1 for a refusal, 64 for a request that was
     /// not understood, 69 where nobody answers or the node can't, 70 for its own faults.
-    func call(_ method: Method, _ path: String, json: [String: any Encodable]? = nil) async throws -> Answer {
-        let answer = try await send(method, path, bearer: apiKey, body: json.map(Self.encoded))
+    func call(
+        _ method: Method, _ path: String, json: [String: any Encodable]? = nil, timeout: Duration = .seconds(60)
+    ) async throws -> Answer {
+        let answer = try await send(method, path, bearer: apiKey, body: json.map(Self.encoded), timeout: timeout)
         guard answer.status >= 400 else { return answer }
         throw Self.failure(answer)
     }

@@ -8,6 +8,7 @@ struct DevCluster: Sendable {
     struct Settings: Sendable {
         var nodes: Int
         var firstPort: Int
+        var demoPort: Int
         var redis: String?
         var environment: [String: String]
 
@@ -57,9 +58,11 @@ struct DevCluster: Sendable {
     func publicURL(_ node: Int) -> String { "http://127.0.0.1:\(settings.firstPort + 2 * node)" }
     func adminURL(_ node: Int) -> String { "http://127.0.0.1:\(settings.firstPort + 2 * node + 1)" }
 
+    var demoURL: String { "http://127.0.0.1:\(settings.demoPort)/demo" }
+
     var file: DevFile {
         DevFile(
-            redis: redisURL, apiKey: apiKey,
+            redis: redisURL, apiKey: apiKey, demo: demoURL,
             nodes: nodes.indices.map { .init(public: publicURL($0), admin: adminURL($0), pid: nodes[$0].pid) })
     }
 

@@ -1,6 +1,7 @@
 // `.curfew/dev.json`: what a running `curfew dev` tells other commands and scripts in the same folder.
 //
-//     {"redis":"redis://…","apiKey":"…","nodes":[{"public":"http://…","admin":"http://…","pid":1}]}
+//     {"redis":"redis://…","apiKey":"…","demo":"http://…/demo",
+//      "nodes":[{"public":"http://…","admin":"http://…","pid":1}]}
 
 import Foundation
 
@@ -15,6 +16,7 @@ struct DevFile: Codable {
     }
     let redis: String
     let apiKey: String
+    let demo: String
     let nodes: [Node]
 
     static let path = ".curfew/dev.json"
@@ -41,7 +43,7 @@ struct DevFile: Codable {
         let entries = nodes.map { node in
             "{\"public\":\(Self.quoted(node.public)),\"admin\":\(Self.quoted(node.admin)),\"pid\":\(node.pid)}"
         }
-        return "{\"redis\":\(Self.quoted(redis)),\"apiKey\":\(Self.quoted(apiKey)),"
+        return "{\"redis\":\(Self.quoted(redis)),\"apiKey\":\(Self.quoted(apiKey)),\"demo\":\(Self.quoted(demo)),"
             + "\"nodes\":[\(entries.joined(separator: ","))]}"
     }
 

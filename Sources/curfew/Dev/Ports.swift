@@ -5,13 +5,13 @@ import NIOPosix
 
 enum Ports {
     /// Throws exit code 64 naming the first port that something else listens on.
-    static func require(_ ports: [Int]) async throws {
+    static func require(_ ports: [Int], option: String = "--port") async throws {
         for port in ports {
             do {
                 _ = try await bound(port)
             } catch {
-                let expected = "expected \(ports.count) free ports from \(ports[0])"
-                throw CommandFailure(.usage, "port \(port) is in use, \(expected); --port chooses others")
+                let expected = ports.count == 1 ? "" : ", expected \(ports.count) free ports from \(ports[0])"
+                throw CommandFailure(.usage, "port \(port) is in use\(expected); \(option) chooses others")
             }
         }
     }

@@ -11,6 +11,7 @@ struct Summary {
         for node in cluster.nodes.indices {
             table.add("  node\(node + 1)", cluster.publicURL(node), "admin \(cluster.adminURL(node))")
         }
+        table.add("  demo", cluster.demoURL, "two devices on two nodes, for your browser")
         let ownership = cluster.redis == nil ? "" : "private, ends with this command"
         table.add("  redis", RedisAddress.masked(cluster.redisURL), ownership)
         table.add("  key", cluster.apiKey)
