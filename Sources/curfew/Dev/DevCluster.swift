@@ -58,7 +58,8 @@ struct DevCluster: Sendable {
     func publicURL(_ node: Int) -> String { "http://127.0.0.1:\(settings.firstPort + 2 * node)" }
     func adminURL(_ node: Int) -> String { "http://127.0.0.1:\(settings.firstPort + 2 * node + 1)" }
 
-    var demoURL: String { "http://127.0.0.1:\(settings.demoPort)/demo" }
+    var demoPort: Int { settings.demoPort }
+    var demoURL: String { "http://127.0.0.1:\(demoPort)/demo" }
 
     var file: DevFile {
         DevFile(

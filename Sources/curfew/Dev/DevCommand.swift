@@ -8,8 +8,8 @@ struct DevCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dev", abstract: "Run a private Redis and a few nodes, and show what they do.",
         discussion: """
-            Node i, from 0, has public port PORT+2i and admin port PORT+2i+1 on 127.0.0.1; on the port after the last one \
-            is /demo, a page with two devices on two nodes. CURFEW_… variables pass on to \
+            Node i, from 0, has public port PORT+2i and admin port PORT+2i+1 on 127.0.0.1; on the port after the last one, \
+            or another where that is in use, is /demo, a page with two devices on two nodes. CURFEW_… variables pass on to \
             the nodes. Secrets are made up for each run unless they are given as variables. Once every node is \
             ready, URLs and key are in \(DevFile.path), for the other commands and for scripts.
 
@@ -18,7 +18,7 @@ struct DevCommand: AsyncParsableCommand {
 
     @Option(help: "How many nodes, 1 to 32.") var nodes = 3
     @Option(help: "The first of two ports a node.") var port = 8080
-    @Option(help: "Of the page /demo (default: the port after the last node's).") var demoPort: Int?
+    @Option(help: "Of the page /demo (default: the port after the last node's, if it is free).") var demoPort: Int?
     @Option(help: "Use this Redis (default: CURFEW_REDIS, else a private redis-server that ends with this command).")
     var redis: String?
     @Flag(help: "First play a login and a revoke across the nodes, with times.") var story = false
@@ -31,18 +31,28 @@ struct DevCommand: AsyncParsableCommand {
         guard port >= 1, port + 2 * nodes - 1 <= 65_535 else {
             throw ValidationError("--port takes 1 to \(65_536 - 2 * nodes) for \(nodes) nodes, not \(port)")
         }
-        guard (1...65_535).contains(portOfPage), !(port..<port + 2 * nodes).contains(portOfPage) else {
-            throw ValidationError("--demo-port takes 1 to 65535 and none of the nodes' ports, not \(portOfPage)")
+        if let demoPort {
+            guard (1...65_535).contains(demoPort), !(port..<port + 2 * nodes).contains(demoPort) else {
+                throw ValidationError("--demo-port takes 1 to 65535 and none of the nodes' ports, not \(demoPort)")
+            }
         }
     }
 
-    private var portOfPage: Int { demoPort ?? port + 2 * nodes }
+    private func portOfPage() async throws -> Int {
+        if let demoPort {
+            try await Ports.require([demoPort], option: "--demo-port")
+            return demoPort
+        }
+        let next = port + 2 * nodes
+        guard next <= 65_535 else { return try await Ports.free() }
+        do { try await Ports.require([next]) } catch { return try await Ports.free() }
+        return next
+    }
 
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)
         let settings = try await settings()
         try await Ports.require(settings.ports)
-        try await Ports.require([settings.demoPort], option: "--demo-port")
         let cluster = try await DevCluster.start(settings, program: Self.program())
         do {
             let isInterrupted = try await Signals.interrupting { try await show(cluster) }
@@ -55,7 +65,7 @@ struct DevCommand: AsyncParsableCommand {
 
     private func show(_ cluster: DevCluster) async throws {
         try await cluster.waitUntilReady(within: Self.readyLimit)
-        let demo = try await DemoListener.start(cluster, port: portOfPage)
+        let demo = try await DemoListener.start(cluster, port: cluster.demoPort)
         defer { demo.stop() }
         try cluster.file.write()
         if story { try await Story(cluster: cluster).play() }
@@ -87,7 +97,7 @@ struct DevCommand: AsyncParsableCommand {
     private func settings() async throws -> DevCluster.Settings {
         let environment = ProcessInfo.processInfo.environment
         let settings = DevCluster.Settings(
-            nodes: nodes, firstPort: port, demoPort: portOfPage, redis: redis ?? environment["CURFEW_REDIS"],
+            nodes: nodes, firstPort: port, demoPort: try await portOfPage(), redis: redis ?? environment["CURFEW_REDIS"],
             environment: environment)
         var flags = settings.flags(of: 0)
         flags["redis"] = redis
