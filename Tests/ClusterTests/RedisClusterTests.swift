@@ -162,8 +162,12 @@ extension ClusterTests {
             let steady = try await cluster.issueEverywhere(but: hit)
             try await revoke(["userId": .string(revoked.user)], on: cluster.nodes[0], .cluster)
             let moment = BootClock.now
-            let replicas = try cluster.redis.replicas(of: victim, asked: victim)
-            try #require(!replicas.isEmpty)
+            // CLUSTER NODES learns by gossip who is whose replica.
+            var replicas = try cluster.redis.replicas(of: victim, asked: victim)
+            try await eventually("the victim knows its replica") {
+                replicas = try cluster.redis.replicas(of: victim, asked: victim)
+                return !replicas.isEmpty
+            }
             let hammer = Hammer(cluster.nodes, [revoked, live] + steady)
             try await hammer.sees(20)
             for member in replicas + [victim] { member.crash() }

@@ -7,7 +7,12 @@ import Testing
 @Suite("Fuzz") struct FuzzTests {
     private static let environment = ProcessInfo.processInfo.environment
     private static let targets = environment["CURFEW_FUZZ_TARGET"].map { [$0] } ?? FuzzTargets.names
-    private static let seconds = environment["CURFEW_FUZZ_SECONDS"].flatMap { Double($0) }
+    private static let seconds = environment["CURFEW_FUZZ_SECONDS"].map { text in
+        guard let seconds = Double(text), seconds > 0 else {
+            fatalError("CURFEW_FUZZ_SECONDS: \(text), expected seconds above 0")
+        }
+        return seconds
+    }
     private static let seed = environment["CURFEW_FUZZ_SEED"].flatMap { UInt64($0) } ?? 1
     private static let replayed = environment["CURFEW_FUZZ_REPLAY"]
 

@@ -30,6 +30,13 @@ struct Simulate: ParsableCommand {
     @Flag(help: "Fail where the runs did too little for their number: see CountFloors.")
     var floors = false
 
+    func validate() throws {
+        guard seeds >= 1 else { throw ValidationError("--seeds takes 1 or more, not \(seeds)") }
+        guard first <= UInt64.max - UInt64(seeds) else {
+            throw ValidationError("--first is too large for so many seeds")
+        }
+    }
+
     func run() throws {
         guard ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] != nil else {
             throw ValidationError("set SWIFT_DETERMINISTIC_HASHING=1: the order of sets is part of a run")

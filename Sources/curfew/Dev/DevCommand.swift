@@ -97,7 +97,8 @@ struct DevCommand: AsyncParsableCommand {
     private func settings() async throws -> DevCluster.Settings {
         let environment = ProcessInfo.processInfo.environment
         let settings = DevCluster.Settings(
-            nodes: nodes, firstPort: port, demoPort: try await portOfPage(), redis: redis ?? environment["CURFEW_REDIS"],
+            nodes: nodes, firstPort: port, demoPort: try await portOfPage(),
+            redis: redis ?? environment["CURFEW_REDIS"],
             environment: environment)
         var flags = settings.flags(of: 0)
         flags["redis"] = redis

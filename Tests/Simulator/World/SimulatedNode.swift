@@ -46,7 +46,7 @@ final class SimulatedNode: @unchecked Sendable {
         tasks.append(Task(executorPreference: process) { await body() })
     }
 
-    /// The node stops in good order: it leaves the membership. Its process ends when it has.
+    /// The node begins to stop in good order: it tells what it saw, and leaves the membership, if its process lives for so long.
     func leave() {
         let (driver, primary) = (parts.driver, primary)
         run {

@@ -181,7 +181,8 @@ final class Workload {
                     "validate s\(session.number): \(result.word)\(options.isStrict ? " (strict)" : "")\(change.map { " (at least #\($0.number))" } ?? "")"
                 )
                 if options.countsAsActivity, case .active = result { session.isUsed(at: began) }
-                world.checker.validated(session, claims, atLeast: change, on: node, began: began, result)
+                world.checker.validated(
+                    session, claims, atLeast: change, isStrict: options.isStrict, on: node, began: began, result)
             } catch {
                 world.trace.note(node.name, "validate s\(session.number): unavailable")
                 world.checker.noteUnavailable()
