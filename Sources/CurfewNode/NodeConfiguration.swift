@@ -86,12 +86,16 @@ package struct NodeConfiguration: Sendable {
         return min(Activity.longestInterval, shortest.map { $0 / 10 } ?? Activity.longestInterval)
     }
 
+    /// How often a node looks whether there is something to tell.
+    package var activityTurn: Duration { min(activityInterval, .seconds(1)) }
+
     /// As the scripts take it.
     func lifetime(of kind: SessionKind) -> SessionLifetime {
         let settings = settings(of: kind)
-        // A use is told within the interval; by a node that loses its Redis it may be answered for Δ longer.
+        // A use is told after the interval, or, where Redis does not answer, at the next turn after Δ; a node that lost its Redis may
+        // still answer for Δ.
         let idle = settings.idleTimeout.map { timeout in
-            (timeout + activityInterval + stalenessBound + .milliseconds(999)).components.seconds
+            (timeout + activityInterval + activityTurn + stalenessBound * 2 + .milliseconds(999)).components.seconds
         }
         return SessionLifetime(
             seconds: settings.lifetime.components.seconds,

@@ -91,7 +91,12 @@ import Testing
     }
 
     private static func number(_ name: String) -> UInt64? {
-        ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
+        ProcessInfo.processInfo.environment[name].flatMap { text in
+            // `make faults` passes on what it was not given.
+            guard !text.isEmpty else { return nil }
+            guard let number = UInt64(text) else { fatalError("\(name): \(text), expected a whole number") }
+            return number
+        }
     }
 
     /// To whoever runs the tests, whether they pass or not.

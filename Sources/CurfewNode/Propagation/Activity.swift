@@ -64,22 +64,26 @@ final class Activity: Sendable {
 }
 
 extension FeedDriver {
-    /// Tells until cancelled: everything once an interval, and a partition that has no more room at once.
+    /// Tells until cancelled: everything once an interval; at the next turn what could not be told, and a partition without more room.
     package func tellActivity() async {
         var last = clock.boot()
-        while (try? await surroundings.sleep(for: min(activityInterval, .seconds(1)))) != nil {
+        var late: Set<Partition> = []
+        while (try? await surroundings.sleep(for: activityTurn)) != nil {
             let isDue = clock.boot() - last >= activityInterval
             if isDue { last = clock.boot() }
-            for partition in partitions where isDue || activity.isFull(partition) { await tellActivity(of: partition) }
+            for partition in partitions where isDue || late.contains(partition) || activity.isFull(partition) {
+                if await tellActivity(of: partition) { late.remove(partition) } else { late.insert(partition) }
+            }
         }
     }
 
     /// Tells what there is of every partition.
     package func tellAllActivity() async {
-        for partition in partitions { await tellActivity(of: partition) }
+        for partition in partitions { _ = await tellActivity(of: partition) }
     }
 
-    private func tellActivity(of partition: Partition) async {
+    /// Whether all of it was told.
+    private func tellActivity(of partition: Partition) async -> Bool {
         var untold = activity.take(partition)[...]
         while !untold.isEmpty {
             let part = untold.prefix(Activity.batch)
@@ -88,12 +92,16 @@ extension FeedDriver {
                 let call = calls.touch(
                     part.map { ($0.session, max(0, (now - $0.at).components.seconds)) }, in: partition, known(partition)
                 )
-                _ = try await link(of: partition, for: "touch").link.run(call)
+                let replies = try await link(of: partition, for: "touch").link.evaluateAll(
+                    [call], then: [], timeout: min(bounds.staleness, redisTimeout))
+                for reply in replies { _ = try reply.checked(for: "touch") }
             } catch {
                 logger.debug("activity not told yet", metadata: ["error": "\(error)"])
-                return activity.putBack(untold, partition)
+                activity.putBack(untold, partition)
+                return false
             }
             untold = untold.dropFirst(part.count)
         }
+        return true
     }
 }

@@ -27,6 +27,7 @@ package final class FeedDriver: Sendable {
     let activity: Activity
     /// How often that is told to Redis.
     let activityInterval: Duration
+    let activityTurn: Duration
     let logger: Logger
     /// By partition; `nil` while nobody is known to have it.
     private let primaries: Mutex<[Primary?]>
@@ -51,6 +52,7 @@ package final class FeedDriver: Sendable {
         streams = EventStreams(maximum: max(1, configuration.limits.maximumConnections / 2))
         activity = Activity(count: table.count)
         activityInterval = configuration.activityInterval
+        activityTurn = configuration.activityTurn
         redisTimeout = configuration.redisTimeout
         fences = FenceRegistry(surroundings: surroundings, clock: clock)
         self.checks = checks

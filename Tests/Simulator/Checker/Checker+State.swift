@@ -51,6 +51,8 @@ extension Checker {
             if let since = truths.last?.endedSince(session), since > agenda.now - bound { continue }
             guard let knowing = nodes.first(where: { $0.knowsEnded(session) }) else { continue }
             for node in nodes where !node.knowsEnded(session) {
+                // Nor is every node fresh at every moment, where the network is slow.
+                if truths.last?.isExpired(session) == true, !node.isFresh(session.partition) { continue }
                 report("I3", "\(node.name) does not know that s\(session.number) has ended, and \(knowing.name) does")
             }
         }

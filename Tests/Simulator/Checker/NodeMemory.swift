@@ -17,6 +17,10 @@ extension SimulatedNode {
         }
     }
 
+    func isFresh(_ partition: Partition) -> Bool {
+        table.withPartition(partition) { $0.feed.isFresh(at: parts.service.clock.boot()) }
+    }
+
     /// How much it remembers.
     var entries: Int {
         table.count.all.reduce(0) { sum, partition in
