@@ -93,6 +93,33 @@ extension ClusterTests {
             #expect(theft.code == "refresh_token_reused")
         }
 
+        @Test("what no node has signed gets no place in Redis, and a refused refresh is not kept")
+        func forged() async throws {
+            let cluster = try await SharedCluster.ready()
+            let node = cluster.nodes[0]
+            let session = try await node.api.issue(ClusterHarness.newUser(), kind: "api")
+            try await revoke(["sessionId": .string(session.id)], on: node, .cluster)
+            let before = try cluster.redis.call(["KEYS", "*:call:*"])
+            for token in ["cfr_x", "cfr_000000000000000000000000.1.\(String(repeating: "A", count: 43))"] {
+                let answer = try await node.api.call(
+                    "POST", "/v1/refresh", on: .public, body: ["refreshToken": .string(token)],
+                    headers: [("Idempotency-Key", key())])
+                #expect(answer.status == 401, "\(answer.everything)")
+            }
+            let bearer = try await node.api.call(
+                "POST", "/v1/refresh", on: .public,
+                headers: [("Idempotency-Key", key()), ("Authorization", "Bearer \(session.token.dropLast(5))AAAAA")])
+            #expect(bearer.status == 401)
+            #expect(try cluster.redis.call(["KEYS", "*:call:*"]) == before)
+            let key = key()
+            for _ in 0..<2 {
+                let answer = try await node.api.call(
+                    "POST", "/v1/refresh", on: .public, body: ["refreshToken": .string(session.refreshToken ?? "")],
+                    headers: [("Idempotency-Key", key)])
+                #expect(answer.status == 401 && answer.code == "session_revoked", "\(answer.everything)")
+            }
+        }
+
         @Test("a revoke repeated says what the first one did")
         func revocation() async throws {
             let cluster = try await SharedCluster.ready()
@@ -130,7 +157,10 @@ extension ClusterTests {
         }
     }
 
-    @Suite(.cluster(ClusterOptions(stalenessBoundMilliseconds: 3_000, arguments: ["--redis-timeout", "1s"])))
+    @Suite(
+        .cluster(
+            ClusterOptions(
+                stalenessBoundMilliseconds: 3_000, arguments: ["--redis-timeout", "1s", "--refresh-grace", "1s"])))
     struct IdempotencyAcrossDeath {
         @Test(
             "a node that dies between write and answer leaves nothing double: the same key completes the same login",
@@ -169,6 +199,36 @@ extension ClusterTests {
             if let refreshToken = session.refreshToken {
                 #expect(try await other.api.refresh(refreshToken).status == 200)
             }
+        }
+
+        @Test("a refresh that a node did not live to answer is completed past the grace, and is no theft")
+        func deathOfARefresh() async throws {
+            let cluster = try await SharedCluster.ready()
+            let (dying, other) = (cluster.nodes[0], cluster.nodes[1])
+            let session = try await other.api.issue(ClusterHarness.newUser(), kind: "api")
+            let body: JSON = ["refreshToken": .string(session.refreshToken ?? "")]
+            let headers = [("Idempotency-Key", "refresh-of-\(session.id)")]
+            func refresh(on node: NodeProcess) async throws -> HTTPAnswer {
+                try await node.api.call("POST", "/v1/refresh", on: .public, body: body, headers: headers)
+            }
+            let record = try #require(
+                try cluster.redis.call(["KEYS", "*:s:\(session.id)"]).split(separator: "\n").first.map(String.init))
+            try await cluster.proxies[0].set(.delay(.milliseconds(300)))
+            let first = Task { try? await refresh(on: dying) }
+            try await eventually("the pair is made") { try cluster.redis.call(["HGET", record, "n"]) == "2" }
+            dying.kill()
+            #expect(await first.value?.status == nil, "it answered")
+            var pair: HTTPAnswer?
+            try await eventually("the dead node's time is over") {
+                pair = try await refresh(on: other)
+                return pair?.status != 409
+            }
+            #expect(pair?.status == 200, "\(pair?.everything ?? "")")
+            let next = try #require(pair?.json["refreshToken"].string)
+            #expect(try await other.api.refresh(next).status == 200)
+            try await cluster.proxies[0].set(.forward)
+            try dying.start()
+            try await dying.ready()
         }
     }
 }

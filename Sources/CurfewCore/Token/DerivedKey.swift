@@ -15,13 +15,10 @@ struct DerivedKey: Sendable {
         return MACKey(secret: extracted).code(for: Array(label.utf8) + [1])
     }
 
-    /// The HMAC of a text: 32 bytes.
-    func bytes(for text: String) -> [UInt8] { mac.code(for: Array(text.utf8)) }
-
     /// The HMAC of a text, base64url.
     func code(for text: String) -> String {
         var digits: [UInt8] = []
-        Base64URL.encode(bytes(for: text), to: &digits)
+        Base64URL.encode(mac.code(for: Array(text.utf8)), to: &digits)
         return String(decoding: digits, as: UTF8.self)
     }
 

@@ -72,10 +72,6 @@ extension KeyRing {
         return nil
     }
 
-    /// 128 bits that every node draws for the same name, and nobody else can.
-    public func drawn(for name: String) -> (high: UInt64, low: UInt64) {
-        let code = keys[0].draws.bytes(for: name)
-        func number(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
-        return (number(code[0..<8]), number(code[8..<16]))
-    }
+    /// Tells one request's body from another, and tells nobody else what it was.
+    public func code(ofBody digest: String) -> String { keys[0].bodies.code(for: digest) }
 }

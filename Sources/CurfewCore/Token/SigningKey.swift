@@ -18,7 +18,7 @@ public struct SigningKey: Sendable {
     let mac: MACKey
     let refresh: DerivedKey
     let crossSite: DerivedKey
-    let draws: DerivedKey
+    let bodies: DerivedKey
     let sealing: SealingKey
     /// The first segment of each of its tokens and the dot behind it.
     let headerSegment: [UInt8]
@@ -31,7 +31,7 @@ public struct SigningKey: Sendable {
         mac = MACKey(secret: secret)
         refresh = DerivedKey(secret: secret, label: "curfew refresh token")
         crossSite = DerivedKey(secret: secret, label: "curfew cross-site token")
-        draws = DerivedKey(secret: secret, label: "curfew drawn ids")
+        bodies = DerivedKey(secret: secret, label: "curfew bodies")
         sealing = SealingKey(key: DerivedKey.bytes(secret: secret, label: "curfew sealing"))
         var segment: [UInt8] = []
         Base64URL.encode(Array(#"{"alg":"HS256","typ":"session+jwt","kid":"\#(id)"}"#.utf8), to: &segment)

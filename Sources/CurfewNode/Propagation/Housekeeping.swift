@@ -96,13 +96,15 @@ extension FeedDriver {
                 ]), timeout: nil
         ).array(for: "ZRANGEBYSCORE")
         guard !members.isEmpty else { return }
-        var due: [(session: SessionID, user: UserID?, device: DeviceID?)] = []
+        var sessions: [SessionID] = []
         for member in members {
-            guard let session = SessionID(try member.text(for: "ZRANGEBYSCORE")) else { continue }
-            let fields = try await link.send(
-                RedisCommand("HMGET", [RedisArgument(calls.keys.record(session)), "u", "d"]), timeout: nil
-            ).array(for: "HMGET")
-            let texts = fields.map { try? $0.text(for: "HMGET") }
+            if let session = SessionID(try member.text(for: "ZRANGEBYSCORE")) { sessions.append(session) }
+        }
+        let records = try await link.pipeline(
+            sessions.map { RedisCommand("HMGET", [RedisArgument(calls.keys.record($0)), "u", "d"]) }, timeout: nil)
+        var due: [(session: SessionID, user: UserID?, device: DeviceID?)] = []
+        for (session, record) in zip(sessions, records) {
+            let texts = try record.checked(for: "HMGET").array(for: "HMGET").map { try? $0.text(for: "HMGET") }
             due.append((session, texts.first?.flatMap { UserID($0) }, texts.last?.flatMap { DeviceID($0) }))
         }
         let reply = try ExpireReply(try await link.run(calls.expire(due, in: partition, known(partition))))

@@ -12,7 +12,7 @@ package struct IssueRequest: Sendable {
     package var tenant: TenantID?
     /// A login state, which is consumed.
     package var state: String?
-    /// The session's number where the call may be repeated: the same each time.
+    /// The session's number where the call may be repeated: the same for each attempt.
     package var drawn: (high: UInt64, low: UInt64)?
     /// The descriptive fields, kept in the record as they came (each bounded by the HTTP layer).
     package var details = SessionDetails()

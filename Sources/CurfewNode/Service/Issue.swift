@@ -23,7 +23,11 @@ extension SessionService {
             begunAt = try await begun(state, partition)
         }
         let wallBefore = clock.wall()
-        let reply = try await written(session, request, begunAt: begunAt)
+        guard let reply = try await written(session, request, begunAt: begunAt) else {
+            // Another attempt of the same call was quicker.
+            if let issued = try await issuedBefore(session, request) { return issued }
+            throw .conflict(detail: "the session of this login has ended")
+        }
         for event in reply.events { driver.hear(event, in: partition) }
         table.withPartition(partition) { $0.feed.see(reply.stamp) }
         // Since the last poll. Nobody gets a token of what was written.
@@ -57,6 +61,10 @@ extension SessionService {
         }
         guard let view else { return nil }
         guard knownRefusal(of: view) == nil else { throw .conflict(detail: "the session of this login has ended") }
+        let wall = clock.wall()
+        guard view.createdAt.seconds <= wall.seconds + ClockSkew.boundSeconds else {
+            throw .stale(detail: ClockSkew.detail)
+        }
         var request = request
         request.permissions = view.permissions
         return try issued(
@@ -67,9 +75,10 @@ extension SessionService {
     /// How often a login looks again at what else the user has, while others log in at the same time.
     private static let maximumTries = 20
 
+    /// `nil` where the session was made before.
     private func written(
         _ session: SessionID, _ request: IssueRequest, begunAt: Stamp?
-    ) async throws(ServiceError) -> IssueReply {
+    ) async throws(ServiceError) -> IssueReply? {
         let partition = session.partition
         for turn in 1...Self.maximumTries {
             var room: SessionRoom?
@@ -86,8 +95,7 @@ extension SessionService {
             }
             switch result {
             case .success(let reply): return reply
-            case .failure(.taken):
-                throw .conflict(detail: "this login is being made by another call, or its session has ended")
+            case .failure(.taken): return nil
             case .failure(.cutOff):
                 throw .conflict(detail: "the user was logged out everywhere since this login was begun")
             case .failure(.full): throw .sessionLimitReached

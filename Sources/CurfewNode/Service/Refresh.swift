@@ -7,11 +7,11 @@ import CurfewRedis
 extension SessionService {
     /// A new token for a session that goes on. Safe to repeat within the grace: the same refresh token gives the same new pair.
     /// Throws `tokenRefused` where there is nothing to renew, and ends the session where its refresh token is an old one.
-    /// `mayHaveBeenDone`: this very call was made before, and its answer was lost: a use of the token that it was no reuse of.
+    /// `within`: since when this very call has been tried, so that a use of the token since then may be its own.
     package func refresh(
-        _ credential: RefreshCredential, mayHaveBeenDone: Bool = false
+        _ credential: RefreshCredential, within elapsed: Duration = .zero
     ) async throws(ServiceError) -> IssuedSession {
-        let grace = mayHaveBeenDone ? IdempotentCall.lifetime : configuration.refreshGrace
+        let grace = max(configuration.refreshGrace, elapsed)
         let renewable = try await renewable(credential)
         let (view, partition) = (renewable.view, renewable.view.session.partition)
         guard !isClockOff(for: partition) else { throw .stale(detail: ClockSkew.detail) }
@@ -36,6 +36,19 @@ extension SessionService {
             if let reason = knownRefusal(of: view) { throw .tokenRefused(reason) }
             guard !isTooOld(renewed, wallBefore, grace) else { throw .stale(detail: ClockSkew.detail) }
             return try issued(view, renewed, hasRefreshToken: renewable.generation != nil)
+        }
+    }
+
+    /// Why this is nothing that a node has signed; `nil` where it is.
+    func forgery(of credential: RefreshCredential) -> RefusalReason? {
+        do throws(TokenRefusal) {
+            switch credential {
+            case .token(let token): _ = try keyRing.decode(token)
+            case .refreshToken(let text): _ = try keyRing.decodeRefreshToken(text)
+            }
+            return nil
+        } catch {
+            return RefusalReason(error)
         }
     }
 

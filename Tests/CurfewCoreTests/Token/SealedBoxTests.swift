@@ -36,11 +36,11 @@ import Testing
         for end in 0..<sealed.count { #expect(ring.opened(Array(sealed[..<end]), name: "a") == nil) }
     }
 
-    @Test("what is drawn for a name is the same each time, and says nothing to who lacks the key")
-    func drawn() throws {
+    @Test("the code of a body is the same each time, and another with another key")
+    func bodies() throws {
         let (one, other) = (try ring([UInt8](1...32)), try ring([UInt8](2...40)))
-        #expect(one.drawn(for: "a") == one.drawn(for: "a"))
-        #expect(one.drawn(for: "a") != one.drawn(for: "b"))
-        #expect(one.drawn(for: "a") != other.drawn(for: "a"))
+        #expect(one.code(ofBody: "a") == one.code(ofBody: "a"))
+        #expect(one.code(ofBody: "a") != one.code(ofBody: "b"))
+        #expect(one.code(ofBody: "a") != other.code(ofBody: "a"))
     }
 }

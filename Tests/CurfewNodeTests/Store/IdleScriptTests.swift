@@ -41,7 +41,8 @@ private typealias Bench = ScriptBench
             let (idle, _) = try await bench.issue(1, device: "phone", idle: 100)
             let (used, _) = try await bench.issue(2, device: "phone", idle: 100)
             let (endless, _) = try await bench.issue(3, device: "phone")
-            for session in [idle, used, endless] { try age(session, by: 101, bench) }
+            for session in [idle, endless] { try age(session, by: 101, bench) }
+            try age(used, by: 99, bench)
             #expect(try await touch(used, bench) == .integer(1))
             let reply = try await expire([idle, used, endless], device: "phone", bench)
             #expect(reply.left == 1 && reply.idle == 1)
@@ -94,6 +95,34 @@ private typealias Bench = ScriptBench
             // Ended, and a lost write left the record behind.
             _ = try bench.command("ZADD", "t:{3}:revoked", "9999999999", "s:\(session)")
             #expect(try await touch(session, bench) == .integer(0))
+        }
+    }
+
+    @Test("a use that comes after the deadline is too late, swept or not")
+    func tooLate() async throws {
+        try await Bench.run { bench in
+            let (session, _) = try await bench.issue(1, idle: 100)
+            try age(session, by: 102, bench)
+            #expect(try await touch(session, bench) == .integer(0))
+            #expect(try await touch(session, secondsAgo: 3, bench) == .integer(1), "that was in time")
+        }
+    }
+
+    @Test(
+        "a session that a cutoff ended leaves the queue, and needs no tombstone of its own",
+        arguments: ["user", "everyone"])
+    func cutOff(target: String) async throws {
+        try await Bench.run { bench in
+            let known = bench.known(try await bench.open().incarnation)
+            let (session, _) = try await bench.issue(1, idle: 100)
+            try age(session, by: 101, bench)
+            let user = try #require(UserID(Bench.user))
+            _ = try await bench.revoke(target == "user" ? .user(user) : .everyone, known: known)
+            // A revoke of a user takes it from the queue itself.
+            _ = try bench.command("ZADD", "t:{3}:due", "1", "\(session)")
+            let reply = try await expire([session], bench)
+            #expect(reply.left == 1 && reply.idle == 0 && reply.events.isEmpty)
+            #expect(try bench.command("EXISTS", "t:{3}:due") == "0")
         }
     }
 

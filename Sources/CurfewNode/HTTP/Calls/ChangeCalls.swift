@@ -18,7 +18,7 @@ extension Calls {
         let wait: Duration =
             options.waitsForCluster
             ? options.timeoutMilliseconds.map { .milliseconds($0) } ?? service.driver.longestWait : .zero
-        return try await idempotent(request, caller: request.idempotencyCaller, wait: wait) { _, _ throws(Problem) in
+        return try await idempotent(request, caller: request.idempotencyCaller, wait: wait) { _ throws(Problem) in
             try await change(target, options)
         }
     }

@@ -5,33 +5,32 @@ import CurfewCore
 import HTTPTypes
 
 extension Calls {
-    /// Does the work once for a key, and without one each time. `caller`: whose key it is; `wait`: how much longer than a write it may
-    /// take. The work is told the call, and whether an attempt before this one came to an unknown end.
+    /// Does the work once for a key, and without one each time. `caller`: whose key it is, already known to be somebody; `wait`: how much
+    /// longer than a write it may take; `keepsRefusals`: a 4xx is an answer like any other.
     func idempotent(
-        _ request: CallRequest, caller: String, wait: Duration = .zero,
-        _ work: (_ call: IdempotentCall?, _ isRepeated: Bool) async throws(Problem) -> Answer
+        _ request: CallRequest, caller: String, wait: Duration = .zero, keepsRefusals: Bool = true,
+        _ work: (IdempotentWork?) async throws(Problem) -> Answer
     ) async throws(Problem) -> Answer {
-        guard let key = try request.idempotencyKey() else { return try await work(nil, false) }
+        guard let key = try request.idempotencyKey() else { return try await work(nil) }
         let call = IdempotentCall(
             call: request.route.call.rawValue, caller: caller, key: key, body: request.body,
-            lease: service.configuration.redisTimeout * 4 + .seconds(1) + wait, count: service.count)
+            lease: service.configuration.redisTimeout * 4 + .seconds(1) + wait, service)
         let claim = try await run { () async throws(ServiceError) in try await service.claim(call) }
-        let isRepeated: Bool
         switch claim {
         case .done(let bytes):
             guard let answer = Answer(kept: bytes) else { throw Problem(.internalError, "a kept answer can't be read") }
             return answer
-        case .work(let repeated): isRepeated = repeated
+        case .work(let attempt):
+            do throws(Problem) {
+                let answer = try await work(attempt)
+                await service.settle(call, attempt, answer.kept)
+                return answer
+            } catch {
+                let isKept = keepsRefusals && error.code.status < 500
+                await service.settle(call, attempt, isKept ? Answer(error).kept : nil)
+                throw error
+            }
         }
-        let answer: Answer
-        do throws(Problem) {
-            answer = try await work(call, isRepeated)
-        } catch {
-            await service.settle(call, error.code.status < 500 ? Answer(error).kept : nil)
-            throw error
-        }
-        await service.settle(call, answer.kept)
-        return answer
     }
 }
 

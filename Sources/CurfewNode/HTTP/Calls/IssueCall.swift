@@ -5,9 +5,9 @@ import CurfewCore
 extension Calls {
     func issue(_ request: CallRequest) async throws(Problem) -> Answer {
         let wanted = try IssueRequest(json: request.body)
-        return try await idempotent(request, caller: request.idempotencyCaller) { call, _ throws(Problem) in
+        return try await idempotent(request, caller: request.idempotencyCaller) { attempt throws(Problem) in
             var wanted = wanted
-            wanted.drawn = call.map { service.keyRing.drawn(for: $0.name) }
+            wanted.drawn = attempt?.drawn
             let issued = try await run { () async throws(ServiceError) in try await service.issue(wanted) }
             return answer(issued, status: 201, isToCookie: false)
         }

@@ -24,9 +24,12 @@ extension Calls {
     private func refresh(
         _ request: CallRequest, _ credential: RefreshCredential, by text: String, isToCookie: Bool
     ) async throws(Problem) -> Answer {
-        try await idempotent(request, caller: "token \(text)") { _, isRepeated throws(Problem) in
+        // Only what a node has signed may have a place in Redis.
+        if let reason = service.forgery(of: credential) { throw Problem(ProblemCode(reason)) }
+        let caller = "\(isToCookie ? "cookie" : "token") \(text)"
+        return try await idempotent(request, caller: caller, keepsRefusals: false) { attempt throws(Problem) in
             let issued = try await run { () async throws(ServiceError) in
-                try await service.refresh(credential, mayHaveBeenDone: isRepeated)
+                try await service.refresh(credential, within: attempt?.elapsed ?? .zero)
             }
             return answer(issued, status: 200, isToCookie: isToCookie)
         }

@@ -1,5 +1,6 @@
 -- Ends sessions that were due when the caller looked, and still are. One whose time is over just leaves the queue: its tokens are
--- over too, and its record stays a while for who comes late. One that was idle for too long gets a tombstone: its tokens live.
+-- over too, and its record stays a while for who comes late. So does one that a cutoff ended. One that was idle for too long gets a
+-- tombstone: its tokens live.
 -- KEYS[6] due, then pairs of a record and its user's index. ARGV[10…13] as of a change. ARGV[14…] pairs of session id and index
 -- member ('' if not known). Nothing is ended where the two clocks disagree.
 -- Answers: how many left the queue, how many of them idle, and the events of their end.
@@ -7,9 +8,13 @@
 if math.abs(now_seconds - tonumber(ARGV[13])) * 1000000 > SKEW_MICROSECONDS then return { 0, 0, {} } end
 local now_limit = math.min(now_seconds, tonumber(ARGV[13]))
 local due_key, left, idlers = KEYS[6], {}, {}
+local function is_cut_off(stamp, member)
+  local value = redis.call('HGET', values_key, member)
+  return value and tonumber(stamp) < tonumber(value)
+end
 for i = 14, #ARGV, 2 do
   local session, record_key = ARGV[i], KEYS[7 + i - 14]
-  local active, expires, idle = unpack(redis.call('HMGET', record_key, 'a', 'x', 'I'))
+  local active, expires, idle, stamp, user, tenant = unpack(redis.call('HMGET', record_key, 'a', 'x', 'I', 's', 'u', 't'))
   expires = tonumber(expires or '0')
   local idle_at = idle and tonumber(active) + tonumber(idle) or math.huge
   if math.min(expires, idle_at) >= now_limit then
@@ -17,7 +22,9 @@ for i = 14, #ARGV, 2 do
     redis.call('ZADD', due_key, integer(math.min(expires, idle_at)), session)
   else
     left[#left + 1] = session
-    if active and idle_at < expires then idlers[#idlers + 1] = i end
+    local is_over = active and (is_cut_off(stamp, 'e') or is_cut_off(stamp, 'u:' .. user)
+      or (tenant and is_cut_off(stamp, 't:' .. tenant)))
+    if active and not is_over and idle_at < expires then idlers[#idlers + 1] = i end
   end
 end
 

@@ -15,7 +15,8 @@
 local head = open_head()
 local session, member, user, limit = ARGV[14], ARGV[15], ARGV[19], tonumber(ARGV[23])
 local record_key, index_key, due_key = KEYS[8], KEYS[7], KEYS[6]
-if redis.call('EXISTS', record_key) == 1 or redis.call('ZSCORE', revoked_key, 's:' .. session) then return 'taken' end
+if redis.call('EXISTS', record_key) == 1 or redis.call('ZSCORE', revoked_key, 's:' .. session)
+  or redis.call('ZSCORE', revoked_key, 'x:' .. session) then return 'taken' end
 if ARGV[21] ~= '' then
   -- The login was begun at that stamp, and somebody was logged out everywhere since.
   local members = { 'e', 'u:' .. user }
