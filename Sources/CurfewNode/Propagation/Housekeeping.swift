@@ -156,11 +156,7 @@ extension FeedDriver {
         _ user: UserID, in partition: Partition, on link: any RedisLink
     ) async throws(RedisError) -> [SessionID] {
         let index = RedisArgument(calls.keys.index(user, in: partition))
-        let members = try await link.send(RedisCommand("ZRANGE", [index, "0", "-1"]), timeout: nil).array(for: "ZRANGE")
-        var sessions: [SessionID] = []
-        for member in members {
-            if let member = IndexMember(try member.text(for: "ZRANGE")) { sessions.append(member.session) }
-        }
-        return sessions
+        let reply = try await link.send(RedisCommand("ZRANGE", [index, "0", "-1"]), timeout: nil)
+        return try IndexMember.members(in: reply).map(\.session)
     }
 }

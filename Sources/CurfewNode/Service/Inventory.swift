@@ -61,13 +61,8 @@ extension SessionService {
 
     private func indexMembers(of user: UserID, _ client: RedisClient) async throws(RedisError) -> [IndexMember] {
         let index = RedisArgument(keys.index(user, in: count.partition(ofUser: user.text.utf8)))
-        let members = try await client.send(RedisCommand("ZRANGE", [index, "0", "-1"]), timeout: nil)
-            .array(for: "ZRANGE sessions")
-        var read: [IndexMember] = []
-        for member in members {
-            if let member = IndexMember(try member.text(for: "ZRANGE sessions")) { read.append(member) }
-        }
-        return read
+        return try IndexMember.members(
+            in: try await client.send(RedisCommand("ZRANGE", [index, "0", "-1"]), timeout: nil))
     }
 
     /// Not over, and not ended by anything that this node knows.

@@ -55,11 +55,7 @@ extension SessionService {
     private func issuedBefore(
         _ session: SessionID, _ request: IssueRequest
     ) async throws(ServiceError) -> IssuedSession? {
-        let view = try await send(to: session.partition) { followed throws(RedisError) in
-            let record = RedisCommand("HGETALL", [RedisArgument(keys.record(session))])
-            return try SessionRecord.view(session, try await followed.link.send(record, timeout: nil))
-        }
-        guard let view else { return nil }
+        guard let view = try await followedRecord(of: session) else { return nil }
         guard knownRefusal(of: view) == nil else { throw .conflict(detail: "the session of this login has ended") }
         let wall = clock.wall()
         guard view.createdAt.seconds <= wall.seconds + ClockSkew.boundSeconds else {

@@ -98,13 +98,17 @@ extension SessionService {
         }
         guard !known.isRevoked else { throw .tokenRefused(.sessionRevoked) }
         guard !known.isExpired else { throw .tokenRefused(.sessionExpired) }
-        let view = try await send(to: session.partition) { followed throws(RedisError) in
+        guard let view = try await followedRecord(of: session) else { throw .tokenRefused(.sessionNotFound) }
+        if let reason = knownRefusal(of: view) { throw .tokenRefused(reason) }
+        return view
+    }
+
+    /// The record where it is about to be changed: on the connection that the feed stands on. `nil` where there is none.
+    func followedRecord(of session: SessionID) async throws(ServiceError) -> SessionView? {
+        try await send(to: session.partition) { followed throws(RedisError) in
             let record = RedisCommand("HGETALL", [RedisArgument(keys.record(session))])
             return try SessionRecord.view(session, try await followed.link.send(record, timeout: nil))
         }
-        guard let view else { throw .tokenRefused(.sessionNotFound) }
-        if let reason = knownRefusal(of: view) { throw .tokenRefused(reason) }
-        return view
     }
 
     /// A renewal that was done by a clock that is off since the last poll. (The moment of a grace's first use is older by the grace.)

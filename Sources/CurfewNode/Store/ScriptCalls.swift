@@ -297,4 +297,13 @@ package struct IndexMember: Sendable, Equatable {
     }
 
     package var text: String { "\(session) \(device?.text ?? "")" }
+
+    /// Of an index as ZRANGE gives it.
+    static func members(in reply: RedisValue) throws(RedisError) -> [IndexMember] {
+        var members: [IndexMember] = []
+        for value in try reply.array(for: "ZRANGE sessions") {
+            if let member = IndexMember(try value.text(for: "ZRANGE sessions")) { members.append(member) }
+        }
+        return members
+    }
 }

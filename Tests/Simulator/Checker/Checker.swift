@@ -279,10 +279,9 @@ final class Checker {
         case .sessionRevoked:
             if node.knowsEnded(session) {
                 refused[node.name, default: []].insert(session.number)
-                let isFresh = node.table.withPartition(session.partition) {
-                    $0.feed.isFresh(at: node.parts.service.clock.boot())
-                }
-                if isFresh, let term = term(of: node, session.partition), refusals[term]?[session.number] == nil {
+                if node.isFresh(session.partition), let term = term(of: node, session.partition),
+                    refusals[term]?[session.number] == nil
+                {
                     refusals[term, default: [:]][session.number] = agenda.now
                 }
             }

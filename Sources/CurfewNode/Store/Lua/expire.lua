@@ -8,10 +8,6 @@
 if math.abs(now_seconds - tonumber(ARGV[13])) * 1000000 > SKEW_MICROSECONDS then return { 0, 0, {} } end
 local now_limit = math.min(now_seconds, tonumber(ARGV[13]))
 local due_key, left, idlers = KEYS[6], {}, {}
-local function is_cut_off(stamp, member)
-  local value = redis.call('HGET', values_key, member)
-  return value and tonumber(stamp) < tonumber(value)
-end
 for i = 14, #ARGV, 2 do
   local session, record_key = ARGV[i], KEYS[7 + i - 14]
   local active, expires, idle, stamp, user, tenant = unpack(redis.call('HMGET', record_key, 'a', 'x', 'I', 's', 'u', 't'))
@@ -22,9 +18,7 @@ for i = 14, #ARGV, 2 do
     redis.call('ZADD', due_key, integer(math.min(expires, idle_at)), session)
   else
     left[#left + 1] = session
-    local is_over = active and (is_cut_off(stamp, 'e') or is_cut_off(stamp, 'u:' .. user)
-      or (tenant and is_cut_off(stamp, 't:' .. tenant)))
-    if active and not is_over and idle_at < expires then idlers[#idlers + 1] = i end
+    if active and idle_at < expires and not is_cut_off(stamp, user, tenant) then idlers[#idlers + 1] = i end
   end
 end
 

@@ -128,6 +128,15 @@ local function join_value(member, keep_until, value)
   return true
 end
 
+-- Whether a cutoff of the user, of the tenant (nil or '' without one) or of everyone is above this stamp.
+local function is_cut_off(stamp, user, tenant)
+  local function is_above(member)
+    local value = redis.call('HGET', values_key, member)
+    return value and tonumber(stamp) < tonumber(value)
+  end
+  return is_above('u:' .. user) or is_above('e') or ((tenant or '') ~= '' and is_above('t:' .. tenant))
+end
+
 -- How long a session's record and its place in the index and in the sweeper's queue are kept. A while longer than the session: its
 -- token is good for the leeway and a clock's skew longer, and who comes late is told that it ran out. The index goes with its
 -- last member: it can't leak.

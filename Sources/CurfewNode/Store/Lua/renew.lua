@@ -22,13 +22,7 @@ local user, stamp, expires, ends, current, used, version, permissions, active, i
 if user ~= ARGV[15] or (generation > 0 and not current) then return answer('missing') end
 stamp, expires, ends, version = tonumber(stamp), tonumber(expires), tonumber(ends), tonumber(version or '0')
 
-local function is_cut_off(member)
-  local value = redis.call('HGET', values_key, member)
-  return value and stamp < tonumber(value)
-end
-if is_cut_off('u:' .. user) or is_cut_off('e') or (ARGV[16] ~= '' and is_cut_off('t:' .. ARGV[16])) then
-  return answer('revoked')
-end
+if is_cut_off(stamp, user, ARGV[16]) then return answer('revoked') end
 if expires <= now_seconds then return answer('expired') end
 if idle and tonumber(active) + tonumber(idle) <= now_seconds then return answer('expired') end
 
