@@ -32,6 +32,10 @@ extension ClusterTests {
                 #expect(again.status == 201 && again.body == first.body, "\(again.everything)")
                 #expect(again.header("set-cookie") == first.header("set-cookie"))
             }
+            let reordered = try await cluster.nodes[1].api.call(
+                "POST", "/v1/issue", on: .admin, text: #"{ "userId": "\#(user)", "kind": "web" }"#,
+                headers: [("Idempotency-Key", key)])
+            #expect(reordered.status == 201 && reordered.body == first.body, "\(reordered.everything)")
             let other = try await issue(user, key, on: cluster.nodes[1], device: "phone")
             #expect(other.status == 409 && other.code == "conflict", "\(other.everything)")
             #expect(try await sessions(of: user, on: cluster.nodes[2]) == 1)

@@ -33,8 +33,11 @@ package enum JSON: Sendable, Equatable {
         self = value
     }
 
+    /// Members in order of their names: the same value is the same bytes, in each process.
     package var text: String {
-        guard let data = try? JSONEncoder().encode(self) else { return "null" }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        guard let data = try? encoder.encode(self) else { return "null" }
         return String(decoding: data, as: UTF8.self)
     }
 }

@@ -13,7 +13,7 @@ extension Calls {
     ) async throws(Problem) -> Answer {
         guard let key = try request.idempotencyKey() else { return try await work(nil) }
         let call = IdempotentCall(
-            call: request.route.call.rawValue, caller: caller, key: key, body: request.body,
+            call: request.route.call.rawValue, caller: caller, key: key, body: request.bodysMeaning,
             lease: service.configuration.redisTimeout * 4 + .seconds(1) + wait, service)
         let claim = try await run { () async throws(ServiceError) in try await service.claim(call) }
         switch claim {
@@ -45,6 +45,15 @@ extension CallRequest {
         return key
     }
 
+    /// The body with the members of its objects in order of their names and without blanks: who repeats a call may well write them in
+    /// another order. What is no JSON is taken as it is.
+    fileprivate var bodysMeaning: [UInt8] {
+        guard let value = body.withUnsafeBytes({ bytes in try? JSONParser.parse(bytes) }) else { return body }
+        var writer = JSONWriter()
+        writer.value(value.inOrder)
+        return writer.bytes
+    }
+
     /// The caller of the admin listener, as the owner of a key.
     var idempotencyCaller: String { "key \(caller?.name ?? "")" }
 }
@@ -71,5 +80,17 @@ extension Answer {
         }
         self.init(status: status, body: Array(rest))
         self.fields = fields
+    }
+}
+
+extension JSONValue {
+    /// The members of each object in order of their names.
+    fileprivate var inOrder: JSONValue {
+        switch self {
+        case .array(let elements): .array(elements.map(\.inOrder))
+        case .object(let members):
+            .object(members.map { JSONMember($0.name, $0.value.inOrder) }.sorted { $0.name < $1.name })
+        default: self
+        }
     }
 }
