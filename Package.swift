@@ -77,7 +77,7 @@ let package = Package(
                 .embedInCode("Store/Lua/issue.lua"), .embedInCode("Store/Lua/read.lua"),
                 .embedInCode("Store/Lua/sweep.lua"), .embedInCode("Store/Lua/renew.lua"),
                 .embedInCode("Store/Lua/patch.lua"), .embedInCode("Store/Lua/touch.lua"),
-                .embedInCode("Store/Lua/expire.lua"),
+                .embedInCode("Store/Lua/expire.lua"), .embedInCode("Store/Lua/rotate.lua"),
             ],
             swiftSettings: strict),
         .executableTarget(

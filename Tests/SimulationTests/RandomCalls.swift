@@ -61,7 +61,7 @@ struct RandomCalls {
         let partition = random.element(Self.partitions)
         let known = known(partition, now: now)
         let node = random.element(nodes)
-        switch random.below(42) {
+        switch random.below(43) {
         case 0...1: return script(node.open(partition, known))
         case 2...6: return script(node.poll(partition, known, applied: position(partition)))
         case 7...11: return script(issue(node, known))
@@ -73,7 +73,7 @@ struct RandomCalls {
         case 14...16:
             return script(
                 node.read(
-                    random.element(sessions), user: random.element(users),
+                    random.element(sessions).rotated(to: random.element([0, 0, 1, 2])), user: random.element(users),
                     tenant: random.chance(2) ? random.element(tenants) : nil, known))
         case 17...22:
             return script(node.revoke(target(partition), in: partition, options: options(), known))
@@ -88,6 +88,7 @@ struct RandomCalls {
         case 31: return stepBack()
         case 32: return script(touch(node, partition, known))
         case 33: return script(expire(node, partition, known, now: now))
+        case 34: return script(rotate(node, known))
         default: return .command(command(partition))
         }
     }
@@ -155,6 +156,7 @@ struct RandomCalls {
                 seconds: random.element([0, 1, 5, 60, 100, 900]), absoluteSeconds: random.element([1, 100, 1000]),
                 idleSeconds: random.element([nil, nil, 0, 3, 200])),
             hasRefreshToken: random.chance(2), begunAt: random.chance(3) ? known.mark : nil, room: room(user),
+            replaces: random.chance(5) ? IndexMember(session: random.element(sessions), device: nil) : nil,
             record: SessionRecord.fields(of: request), known)
     }
 
@@ -168,9 +170,22 @@ struct RandomCalls {
         return SessionRoom(limit: limit, sessions: read)
     }
 
+    private mutating func rotate(_ node: ScriptCalls, _ known: ScriptCalls.Known) -> RedisScriptCall {
+        let id = random.element(sessions).rotated(to: random.element([0, 0, 0, 1, 1, 2]))
+        return node.rotate(
+            LivingSession(
+                session: id, user: random.element(users), device: random.chance(3) ? nil : random.element(devices),
+                tenant: random.chance(2) ? random.element(tenants) : nil),
+            lifetime: SessionLifetime(
+                seconds: random.element([1, 60, 900]), absoluteSeconds: random.element([1, 100, 10_000])),
+            graceMilliseconds: random.element([0, 1000, 10_000]),
+            reauthenticatedAt: random.element([nil, known.wall]), drawn: random.element([nil, 1, 2]),
+            permissions: random.chance(2) ? permissions() : nil, fields: random.element([[], ["m", "pwd,otp"]]), known)
+    }
+
     private mutating func renew(_ node: ScriptCalls, _ known: ScriptCalls.Known) -> RedisScriptCall {
         node.renew(
-            random.element(sessions), user: random.element(users),
+            random.element(sessions).rotated(to: random.element([0, 0, 1, 2])), user: random.element(users),
             device: random.chance(3) ? nil : random.element(devices),
             tenant: random.chance(2) ? random.element(tenants) : nil,
             lifetimeSeconds: random.element([1, 60, 900]), generation: random.element([nil, 1, 1, 2, 3, 7]),
@@ -210,6 +225,8 @@ struct RandomCalls {
         let changes: [Change] = [
             .sessions([random.element(sessions.filter { $0.partition == partition })]),
             .expired([random.element(sessions.filter { $0.partition == partition })]),
+            .superseded(
+                random.element(sessions.filter { $0.partition == partition }).rotated(to: 1), graceMilliseconds: 0),
             .user(random.element(users), stamp), .tenant(random.element(tenants), stamp), .everyone(stamp),
             .permissions(random.element(users), permissions(), stamp),
         ]

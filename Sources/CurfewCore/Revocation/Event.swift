@@ -46,6 +46,8 @@ public enum Change: Hashable, Sendable {
     case sessions([SessionID])
     /// These sessions are over because nobody used them (tombstones like any other, that say why).
     case expired([SessionID])
+    /// This id of a session was replaced by a newer one of the same login. It may be good for so long (ms) all the same.
+    case superseded(SessionID, graceMilliseconds: Int64)
     /// Tokens of this user with a smaller stamp are dead.
     case user(UserID, Stamp)
     /// Tokens of this tenant with a smaller stamp are dead (in this partition; written to all of them).
@@ -122,11 +124,12 @@ extension Event {
 }
 
 extension Change {
-    /// The word in the log: `sessions`, `expired`, `user`, `tenant`, `everyone`, `permissions` or `nothing`.
+    /// The word in the log: `sessions`, `expired`, `superseded`, `user`, `tenant`, `everyone`, `permissions` or `nothing`.
     public var kind: String {
         switch self {
         case .sessions: "sessions"
         case .expired: "expired"
+        case .superseded: "superseded"
         case .user: "user"
         case .tenant: "tenant"
         case .everyone: "everyone"
@@ -139,6 +142,7 @@ extension Change {
     public var arguments: [String] {
         switch self {
         case .sessions(let ids), .expired(let ids): ids.map(\.description)
+        case .superseded(let id, let grace): [id.description, String(grace)]
         case .user(let user, let stamp): [user.text, String(stamp.microseconds)]
         case .tenant(let tenant, let stamp): [tenant.text, String(stamp.microseconds)]
         case .everyone(let stamp): [String(stamp.microseconds)]
@@ -156,6 +160,10 @@ extension Change {
             let ids = arguments.compactMap { SessionID($0) }
             guard !ids.isEmpty, ids.count == arguments.count else { return nil }
             self = kind == "sessions" ? .sessions(ids) : .expired(ids)
+        case "superseded":
+            guard arguments.count == 2, let id = SessionID(arguments[0]), let grace = Int64(arguments[1]), grace >= 0
+            else { return nil }
+            self = .superseded(id, graceMilliseconds: grace)
         case "user":
             guard arguments.count == 2, let user = UserID(String(arguments[0])), let stamp = stamp(1) else {
                 return nil

@@ -30,6 +30,8 @@ public enum Standing: Equatable, Sendable {
     case revoked
     /// Its session was idle for too long.
     case expired
+    /// Its session has a newer id, and the grace is over.
+    case superseded
 }
 
 /// One entry of the replicated state, as Redis holds it: one subject, and when it may be forgotten.
@@ -54,6 +56,12 @@ public struct RevocationState: Sendable {
     private var sessions = RevocationSet()
     /// Ended because nobody used them.
     private var expired = RevocationSet()
+    /// Ids that were replaced: the very ids, where the other two have the family's.
+    private var superseded = RevocationSet()
+    /// Until when some of them are good all the same.
+    private var graces: [SessionID: BootTime] = [:]
+    /// Ids in their grace. Past it there is none for more.
+    static let maximumGraces = 4_096
     private var users = SubjectTable<Stamp>()
     private var tenants = SubjectTable<Stamp>()
     private var permissions = SubjectTable<PermissionsChange>()
@@ -63,22 +71,28 @@ public struct RevocationState: Sendable {
     public init(partition: Partition) { self.partition = partition }
 
     /// How many sessions are ended one by one.
-    public var sessionCount: Int { sessions.count + expired.count }
+    public var sessionCount: Int { sessions.count + expired.count + superseded.count }
     /// How many cutoffs and permission changes there are.
     public var subjectCount: Int { users.count + tenants.count + permissions.count + (everyone == nil ? 0 : 1) }
     /// What the ended sessions take.
-    public var sessionMemoryBytes: Int { sessions.memoryBytes + expired.memoryBytes }
+    public var sessionMemoryBytes: Int { sessions.memoryBytes + expired.memoryBytes + superseded.memoryBytes }
 
     /// Joins a change of this partition, to be kept at least until `until`. Returns whether anything rose: `false`
-    /// means that the state had all of it, and as long.
+    /// means that the state had all of it, and as long. `unheardAt`: when it certainly had not been made yet, where that is
+    /// known: a grace counts from then, and what is learned from a snapshot has none.
     @discardableResult
-    public mutating func apply(_ change: Change, until: WallTime, partition: Partition) -> Bool {
+    public mutating func apply(
+        _ change: Change, until: WallTime, partition: Partition, unheardAt: BootTime? = nil
+    ) -> Bool {
         precondition(partition == self.partition, "a change belongs to the partition that logged it")
         switch change {
         case .sessions(let ids):
-            return ids.reduce(false) { sessions.join($1, until: until) || $0 }
+            return ids.reduce(false) { sessions.join($1.family, until: until) || $0 }
         case .expired(let ids):
-            return ids.reduce(false) { expired.join($1, until: until) || $0 }
+            return ids.reduce(false) { expired.join($1.family, until: until) || $0 }
+        case .superseded(let id, let grace):
+            if let unheardAt, !isSuperseded(id) { letPass(id, for: .milliseconds(grace), from: unheardAt) }
+            return superseded.join(id, until: until)
         case .user(let user, let cutoff):
             return users.join(user.text, cutoff, until: until)
         case .tenant(let tenant, let cutoff):
@@ -98,17 +112,27 @@ public struct RevocationState: Sendable {
         }
     }
 
+    private mutating func letPass(_ id: SessionID, for grace: Duration, from start: BootTime) {
+        if graces.count >= Self.maximumGraces { graces = graces.filter { $0.value > start } }
+        guard grace > .zero, graces.count < Self.maximumGraces else { return }
+        graces[id] = start + grace
+    }
+
     /// How a token stands that names this session, user and tenant (their own bytes, without JSON's escapes), has this stamp,
-    /// and reflects permission changes up to `permissionsVersion`. Allocates nothing.
+    /// and reflects permission changes up to `permissionsVersion`. `boot`: now, where the grace of an id that was replaced counts.
+    /// Allocates nothing.
     public func standing(
         session: SessionID, user: UnsafeRawBufferPointer, tenant: UnsafeRawBufferPointer?, stamp: Stamp,
-        permissionsVersion: UInt64 = 0
+        permissionsVersion: UInt64 = 0, boot: BootTime? = nil
     ) -> Standing {
-        if sessions.contains(high: session.high, low: session.low) { return .revoked }
+        if isRevoked(session) { return .revoked }
         if let everyone, stamp < everyone.cutoff { return .revoked }
         if let cutoff = users.value(of: user), stamp < cutoff { return .revoked }
         if let tenant, let cutoff = tenants.value(of: tenant), stamp < cutoff { return .revoked }
-        if expired.contains(high: session.high, low: session.low) { return .expired }
+        if isExpired(session) { return .expired }
+        if isSuperseded(session) {
+            guard let boot, let end = graces[session], boot < end else { return .superseded }
+        }
         guard let change = permissions.value(of: user), max(stamp, Stamp(permissionsVersion)) < change.stamp else {
             return .live(nil)
         }
@@ -117,7 +141,8 @@ public struct RevocationState: Sendable {
 
     /// The same by the ids themselves, off the hot path.
     public func standing(
-        session: SessionID, user: UserID, tenant: TenantID?, stamp: Stamp, permissionsVersion: UInt64 = 0
+        session: SessionID, user: UserID, tenant: TenantID?, stamp: Stamp, permissionsVersion: UInt64 = 0,
+        boot: BootTime? = nil
     ) -> Standing {
         var (userText, tenantText) = (user.text, tenant?.text ?? "")
         return userText.withUTF8 { user in
@@ -125,7 +150,7 @@ public struct RevocationState: Sendable {
                 standing(
                     session: session, user: UnsafeRawBufferPointer(user),
                     tenant: tenant == nil ? nil : UnsafeRawBufferPointer(bytes), stamp: stamp,
-                    permissionsVersion: permissionsVersion)
+                    permissionsVersion: permissionsVersion, boot: boot)
             }
         }
     }
@@ -137,11 +162,14 @@ public struct RevocationState: Sendable {
         return stamp < change.stamp ? change : nil
     }
 
-    /// Whether this very session was revoked.
-    public func isRevoked(_ session: SessionID) -> Bool { sessions.contains(high: session.high, low: session.low) }
+    /// Whether this very session was revoked, by whatever id of it.
+    public func isRevoked(_ session: SessionID) -> Bool { sessions.contains(session.family) }
 
     /// Whether this very session ended because nobody used it.
-    public func isExpired(_ session: SessionID) -> Bool { expired.contains(high: session.high, low: session.low) }
+    public func isExpired(_ session: SessionID) -> Bool { expired.contains(session.family) }
+
+    /// Whether this id was replaced, in its grace or after it.
+    public func isSuperseded(_ id: SessionID) -> Bool { superseded.contains(id) }
 
     /// Forgets what may be forgotten by `now`, examining at most about `budget` slots and as many subjects of each
     /// kind. Returns how many entries went.
@@ -149,6 +177,7 @@ public struct RevocationState: Sendable {
     public mutating func expire(now: WallTime, budget: Int) -> Int {
         var removed = sessions.expire(now: now, budget: budget)
         removed += expired.expire(now: now, budget: budget)
+        removed += superseded.expire(now: now, budget: budget)
         removed += users.expire(now: now, budget: budget)
         removed += tenants.expire(now: now, budget: budget)
         removed += permissions.expire(now: now, budget: budget)
@@ -171,6 +200,10 @@ public struct RevocationState: Sendable {
             let id = SessionID(partition: partition, high: high, low: low)
             entries.append(ReplicatedEntry(change: .expired([id]), until: until))
         }
+        superseded.forEach { high, low, until in
+            let id = SessionID(partition: partition, high: high, low: low)
+            entries.append(ReplicatedEntry(change: .superseded(id, graceMilliseconds: 0), until: until))
+        }
         users.forEach { text, cutoff, until in
             if let user = UserID(text) { entries.append(ReplicatedEntry(change: .user(user, cutoff), until: until)) }
         }
@@ -189,6 +222,9 @@ public struct RevocationState: Sendable {
 }
 
 extension RevocationSet {
+    @inline(__always)
+    fileprivate func contains(_ id: SessionID) -> Bool { contains(high: id.high, low: id.low) }
+
     /// Whether anything rose.
     fileprivate mutating func join(_ session: SessionID, until: WallTime) -> Bool {
         let known = self.until(high: session.high, low: session.low)

@@ -1,19 +1,22 @@
-// Session ids: `ses_`, two base62 digits for the partition, 22 for 128 random bits. The text is canonical: one
-// length, one alphabet, one spelling an id, so that comparing texts and comparing ids is the same.
+// Session ids: `ses_`, two base62 digits for the partition, 22 for 128 bits. The text is canonical: one length, one alphabet,
+// one spelling an id, so that comparing texts and comparing ids is the same.
+//
+// 96 of the bits are random and stay for as long as the login does; the 32 between them count how often it was given another id. So
+// an id alone says which others are of the same login, whatever Redis has lost (docs/adr/0012-one-family-of-ids-a-login.md).
 
 /// A session's id: an id alone says its partition.
 public struct SessionID: Hashable, Sendable, CustomStringConvertible {
     /// The partition of the session's user.
     public let partition: Partition
-    /// The first 64 random bits.
+    /// 64 random bits.
     public let high: UInt64
-    /// The last 64 random bits.
+    /// The rotation in 32 bits, then 32 random ones.
     public let low: UInt64
 
     /// The length of an id's text in bytes.
     public static let byteCount = 28
 
-    /// The id with these bits. Whoever issues draws both halves from the system's generator.
+    /// The id with these bits. Whoever issues draws both halves from the system's generator, and takes its `family`.
     public init(partition: Partition, high: UInt64, low: UInt64) {
         self.partition = partition
         self.high = high
@@ -45,6 +48,17 @@ public struct SessionID: Hashable, Sendable, CustomStringConvertible {
         self.init(
             partition: Partition(UInt16(index)), high: UInt64(truncatingIfNeeded: bits >> 64),
             low: UInt64(truncatingIfNeeded: bits))
+    }
+
+    /// How many ids the login had before this one: 0 at issue.
+    public var rotation: UInt32 { UInt32(low >> 32) }
+
+    /// The login's first id, by which everything is kept that is about all of its ids.
+    public var family: SessionID { rotated(to: 0) }
+
+    /// The id of the same login with this number.
+    public func rotated(to rotation: UInt32) -> SessionID {
+        SessionID(partition: partition, high: high, low: UInt64(rotation) << 32 | low & 0xffff_ffff)
     }
 
     /// The text that `init(_:)` reads.

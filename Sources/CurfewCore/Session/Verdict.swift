@@ -63,12 +63,13 @@ extension KeyRing {
         return table.withPartition(partition) { slot in
             let standing = slot.state.standing(
                 session: claims.session, user: user, tenant: tenant, stamp: claims.stamp,
-                permissionsVersion: claims.permissionsVersion)
+                permissionsVersion: claims.permissionsVersion, boot: boot)
             let change: PermissionsChange?
             switch standing {
             case .live(let newest): change = newest
             case .revoked: return .refused(.revoked)
             case .expired: return .refused(.idle)
+            case .superseded: return .refused(.superseded)
             }
             let age = boot - slot.feed.freshAsOf
             return slot.feed.isFresh(at: boot) && !slot.feed.isClockOff(at: wall)

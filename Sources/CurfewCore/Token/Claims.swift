@@ -123,4 +123,6 @@ public enum TokenRefusal: String, Error, Sendable, CaseIterable {
     case revoked = "session_revoked"
     /// Its session ended because nobody used it.
     case idle = "session_expired"
+    /// Its session has a newer id.
+    case superseded = "session_superseded"
 }

@@ -59,6 +59,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case tokenExpired = "token_expired"
     case sessionRevoked = "session_revoked"
     case sessionExpired = "session_expired"
+    case sessionSuperseded = "session_superseded"
     case sessionNotFound = "session_not_found"
     case refreshTokenReused = "refresh_token_reused"
     case apiKeyInvalid = "api_key_invalid"
@@ -86,6 +87,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .tokenExpired: self = .tokenExpired
         case .sessionRevoked: self = .sessionRevoked
         case .sessionExpired: self = .sessionExpired
+        case .sessionSuperseded: self = .sessionSuperseded
         case .sessionNotFound: self = .sessionNotFound
         case .refreshTokenReused: self = .refreshTokenReused
         }
@@ -116,6 +118,8 @@ enum ProblemCode: String, CaseIterable, Sendable {
                 401, "Session expired",
                 "Nobody used the session for too long, or it is over its age; a new login is needed."
             )
+        case .sessionSuperseded:
+            (401, "Session superseded", "The session has a newer id and token; this one is not good any more.")
         case .refreshTokenReused:
             (401, "Refresh token reused", "This refresh token was used before, so its session was ended.")
         case .sessionNotFound: (401, "No such session", "The session is not there any more; a new login is needed.")

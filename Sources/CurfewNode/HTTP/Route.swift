@@ -6,7 +6,7 @@ enum Call: String, CaseIterable, Sendable {
     case healthLive, healthReady, description
     case validate, forwardAuth, events, refresh, crossSiteToken, logout, ownSessions, endOwnSession
     case issue, makeState, consumeState, validateToken, validateBatch, revoke
-    case readSession, patchSession, endSession, listSessions, endSessions, setPermissions, cluster
+    case readSession, patchSession, rotateSession, endSession, listSessions, endSessions, setPermissions, cluster
 }
 
 enum ListenerKind: String, CaseIterable, Sendable {
@@ -70,6 +70,7 @@ extension Route {
         case .healthLive, .healthReady, .description, .cluster: true
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
             .issue, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .readSession, .patchSession,
+            .rotateSession,
             .endSession, .listSessions, .endSessions, .setPermissions:
             false
         }

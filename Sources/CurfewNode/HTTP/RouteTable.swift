@@ -63,8 +63,8 @@ extension RouteTable {
                 answers: [(200, "IssuedSession")],
                 problems: [
                     .valueOutOfRange, .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired,
-                    .sessionRevoked, .sessionExpired, .sessionNotFound, .refreshTokenReused, .crossSiteTokenFailed,
-                    .conflict, .revocationStateStale, .redisUnavailable, .overloaded,
+                    .sessionRevoked, .sessionExpired, .sessionSuperseded, .sessionNotFound, .refreshTokenReused,
+                    .crossSiteTokenFailed, .conflict, .revocationStateStale, .redisUnavailable, .overloaded,
                 ]),
             Route(
                 call: .crossSiteToken, method: .get, path: "/v1/csrf", access: .session,
@@ -144,6 +144,14 @@ extension RouteTable {
             headers: [.init(name: "If-Match", summary: "The ETag that was read; 412 where it is another by now.")],
             answers: [(200, "Session")],
             problems: [.notFound, .preconditionFailed, .redisUnavailable, .overloaded]),
+        Route(
+            call: .rotateSession, method: .post, path: "/v1/sessions/{id}/rotate", access: .role(.issue),
+            summary: "A new id and token for the same login; the old ones are good for a short grace only.",
+            body: .optional(schema: "RotateRequest"), headers: [idempotencyHeader],
+            answers: [(200, "IssuedSession")],
+            problems: [
+                .valueOutOfRange, .notFound, .conflict, .revocationStateStale, .redisUnavailable, .overloaded,
+            ]),
         Route(
             call: .endSession, method: .delete, path: "/v1/sessions/{id}", access: .role(.revoke),
             summary: "Ends one session, like revoke.", body: .absent, query: changeParameters,
@@ -237,7 +245,7 @@ extension RouteTable {
 
     private static let validateProblems: [ProblemCode] = [
         .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired, .sessionRevoked, .sessionExpired,
-        .sessionNotFound, .revocationStateStale, .redisUnavailable, .overloaded,
+        .sessionSuperseded, .sessionNotFound, .revocationStateStale, .redisUnavailable, .overloaded,
     ]
 
     private static let changeParameters: [Route.Parameter] = [

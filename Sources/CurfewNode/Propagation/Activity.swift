@@ -23,9 +23,10 @@ final class Activity: Sendable {
     /// A session was used at this age of the machine. Returns `false` where there is no room for it.
     @discardableResult
     func note(_ session: SessionID, at now: BootTime) -> Bool {
-        partitions[Int(session.partition.index)].seen.withLock { seen in
-            if seen[session] == nil, seen.count >= Self.maximumPerPartition { return false }
-            seen[session] = now
+        let family = session.family
+        return partitions[Int(session.partition.index)].seen.withLock { seen in
+            if seen[family] == nil, seen.count >= Self.maximumPerPartition { return false }
+            seen[family] = now
             return true
         }
     }

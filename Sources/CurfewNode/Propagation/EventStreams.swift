@@ -40,6 +40,7 @@ package final class EventStreams: Sendable {
         var subscribers: [UInt64: Subscriber] = [:]
         /// By partition's index.
         var inPartition: [UInt16: Set<UInt64>] = [:]
+        /// By the session's family.
         var bySession: [SessionID: Set<UInt64>] = [:]
         var byUser: [UserID: Set<UInt64>] = [:]
         var lastNumber: UInt64 = 0
@@ -62,13 +63,13 @@ package final class EventStreams: Sendable {
             of: StreamSignal.self, bufferingPolicy: .bufferingNewest(Self.maximumSignals))
         let (number, oldest) = state.withLock { state -> (UInt64?, Subscriber?) in
             guard !state.isClosed, state.subscribers.count < maximum else { return (nil, nil) }
-            let others = state.bySession[subject.session] ?? []
+            let others = state.bySession[subject.session.family] ?? []
             let oldest = others.count < Self.maximumOfSession ? nil : others.min().flatMap { state.subscribers[$0] }
             state.lastNumber += 1
             let number = state.lastNumber
             state.subscribers[number] = Subscriber(subject: subject, signals: signals)
             state.inPartition[subject.session.partition.index, default: []].insert(number)
-            state.bySession[subject.session, default: []].insert(number)
+            state.bySession[subject.session.family, default: []].insert(number)
             state.byUser[subject.user, default: []].insert(number)
             return (number, oldest)
         }
@@ -85,7 +86,8 @@ package final class EventStreams: Sendable {
             let numbers: Set<UInt64> =
                 switch event.change {
                 case .sessions(let sessions), .expired(let sessions):
-                    sessions.reduce(into: []) { $0.formUnion(state.bySession[$1] ?? []) }
+                    sessions.reduce(into: []) { $0.formUnion(state.bySession[$1.family] ?? []) }
+                case .superseded(let id, _): state.bySession[id.family] ?? []
                 case .user(let user, _), .permissions(let user, _, _): state.byUser[user] ?? []
                 case .tenant(let tenant, _):
                     (state.inPartition[partition.index] ?? []).filter {
@@ -138,7 +140,7 @@ package final class EventStreams: Sendable {
         state.withLock { state in
             guard let subject = state.subscribers.removeValue(forKey: number)?.subject else { return }
             Self.remove(number, from: &state.inPartition, at: subject.session.partition.index)
-            Self.remove(number, from: &state.bySession, at: subject.session)
+            Self.remove(number, from: &state.bySession, at: subject.session.family)
             Self.remove(number, from: &state.byUser, at: subject.user)
         }
     }

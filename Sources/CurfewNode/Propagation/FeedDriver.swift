@@ -151,7 +151,7 @@ package final class FeedDriver: Sendable {
 
     /// The content of an event is a join: applied whatever its place in the log.
     func apply(_ event: Event, to slot: inout PartitionSlot, in partition: Partition) {
-        _ = slot.state.apply(event.change, until: event.until, partition: partition)
+        _ = slot.state.apply(event.change, until: event.until, partition: partition, unheardAt: slot.feed.freshAsOf)
         if let stamp = event.change.stamp { slot.feed.see(stamp) }
     }
 

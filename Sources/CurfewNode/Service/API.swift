@@ -12,12 +12,37 @@ package struct IssueRequest: Sendable {
     package var tenant: TenantID?
     /// A login state, which is consumed.
     package var state: String?
+    /// The browser's former session, which ends for this one.
+    package var replaces: ReplacedSession?
     /// The session's number where the call may be repeated: the same for each attempt.
     package var drawn: (high: UInt64, low: UInt64)?
     /// The descriptive fields, kept in the record as they came (each bounded by the HTTP layer).
     package var details = SessionDetails()
 
     package init(user: UserID) { self.user = user }
+}
+
+/// A former session, by what a browser still has of it.
+package enum ReplacedSession: Sendable, Equatable {
+    case session(SessionID)
+    /// One that no node has signed names no session, and is passed over.
+    case token(String)
+}
+
+/// What is new with another id of a session.
+package struct RotateRequest: Sendable {
+    /// How long the id before is good; `nil` for the grace of refreshes.
+    package var grace: Duration?
+    /// When the user proved again who it is: the absolute lifetime counts anew since then.
+    package var authenticatedAt: WallTime?
+    /// Instead of those that it has.
+    package var permissions: Permissions?
+    /// Instead of those that it has.
+    package var authMethods: [String]?
+    /// By the call's first attempt, where it may be repeated.
+    package var drawn: UInt64?
+
+    package init() {}
 }
 
 /// What a person sees of a session in an inventory; none of it takes part in validation.
@@ -112,6 +137,8 @@ package enum RefusalReason: String, Sendable {
     case sessionExpired = "session_expired"
     case sessionNotFound = "session_not_found"
     case refreshTokenReused = "refresh_token_reused"
+    /// It has a newer id.
+    case sessionSuperseded = "session_superseded"
 }
 
 /// What a revoke ends: exactly one target.

@@ -11,6 +11,8 @@ package struct SessionEvent: Sendable, Equatable {
         case revoked(reason: String?)
         case permissionsChanged(Permissions, version: UInt64)
         case expired
+        /// It has a newer id: whoever has a token of that goes on with it.
+        case superseded
         /// What was missed can't be told one by one any more: this is how it stands.
         case resync(Permissions, version: UInt64)
         /// Nothing: still here.
@@ -55,6 +57,7 @@ extension SessionService {
         switch result {
         case .refused(.sessionRevoked) where lastID != nil: end = .revoked(reason: nil)
         case .refused(.sessionExpired) where lastID != nil: end = .expired
+        case .refused(.sessionSuperseded) where lastID != nil: end = .superseded
         case .refused(let reason): throw .tokenRefused(reason)
         case .active: end = nil
         }
@@ -78,7 +81,7 @@ extension SessionService {
         if let first = events.first {
             try await send(first)
             switch first.news {
-            case .revoked, .expired: return
+            case .revoked, .expired, .superseded: return
             case .permissionsChanged, .resync, .none: break
             }
         }
@@ -93,6 +96,9 @@ extension SessionService {
                 return false
             case .expired:
                 try await send(event(.expired, claims, id))
+                return false
+            case .superseded:
+                try await send(event(.superseded, claims, id))
                 return false
             case .live(let newest): change = newest
             }
@@ -159,7 +165,7 @@ extension Change {
     fileprivate var ends: Bool {
         switch self {
         case .sessions, .user, .tenant, .everyone: true
-        case .expired, .permissions, .nothing: false
+        case .expired, .superseded, .permissions, .nothing: false
         }
     }
 }

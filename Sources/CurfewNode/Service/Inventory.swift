@@ -4,14 +4,22 @@ import CurfewCore
 import CurfewRedis
 
 extension SessionService {
-    /// One session; `notFound` where there is none, it ended, or its time is over.
+    /// One session; `notFound` where there is none, it ended, its time is over, or it has a newer id.
     package func session(_ id: SessionID) async throws(ServiceError) -> SessionView {
-        guard id.partition.index < count.value else { throw .notFound(detail: "there is no such session") }
-        guard let view = try await record(of: id), isLive(view) else {
-            throw .notFound(detail: "there is no such session")
+        let view = try await login(id)
+        guard view.session == id else { throw Self.noSuchSession }
+        return view
+    }
+
+    /// The same by whatever id of it.
+    func login(_ id: SessionID) async throws(ServiceError) -> SessionView {
+        guard id.partition.index < count.value, let view = try await record(of: id), isLive(view) else {
+            throw Self.noSuchSession
         }
         return view
     }
+
+    static let noSuchSession = ServiceError.notFound(detail: "there is no such session")
 
     /// What Redis has of a session, over or not; `nil` where there is no record.
     func record(of id: SessionID) async throws(ServiceError) -> SessionView? {
@@ -80,6 +88,7 @@ extension SessionService {
             case .live: nil
             case .revoked: .sessionRevoked
             case .expired: .sessionExpired
+            case .superseded: .sessionSuperseded
             }
         }
     }

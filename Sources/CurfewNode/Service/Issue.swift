@@ -10,7 +10,7 @@ extension SessionService {
     package func issue(_ request: IssueRequest) async throws(ServiceError) -> IssuedSession {
         let partition = count.partition(ofUser: request.user.text.utf8)
         let drawn = request.drawn ?? (surroundings.random(), surroundings.random())
-        let session = SessionID(partition: partition, high: drawn.high, low: drawn.low)
+        let session = SessionID(partition: partition, high: drawn.high, low: drawn.low).family
         let settings = configuration.settings(of: request.kind)
         try checkTokenSize(request)
         // A token's times come from Redis' clock. One that is off would make tokens that live too long, or are dead already.
@@ -22,8 +22,9 @@ extension SessionService {
             _ = try await writableLink(of: partition, until: surroundings.uptime + configuration.redisTimeout)
             begunAt = try await begun(state, partition)
         }
+        let replaced = try await replaced(by: request)
         let wallBefore = clock.wall()
-        guard let reply = try await written(session, request, begunAt: begunAt) else {
+        guard let reply = try await written(session, request, begunAt: begunAt, replaces: replaced) else {
             // Another attempt of the same call was quicker.
             if let issued = try await issuedBefore(session, request) { return issued }
             throw .conflict(detail: "the session of this login has ended")
@@ -73,7 +74,7 @@ extension SessionService {
 
     /// `nil` where the session was made before.
     private func written(
-        _ session: SessionID, _ request: IssueRequest, begunAt: Stamp?
+        _ session: SessionID, _ request: IssueRequest, begunAt: Stamp?, replaces: IndexMember?
     ) async throws(ServiceError) -> IssueReply? {
         let partition = session.partition
         for turn in 1...Self.maximumTries {
@@ -83,7 +84,8 @@ extension SessionService {
                 let call = driver.calls.issue(
                     session, user: request.user, device: request.device, tenant: request.tenant,
                     lifetime: configuration.lifetime(of: request.kind), hasRefreshToken: request.kind == .api,
-                    begunAt: begunAt, room: room, record: SessionRecord.fields(of: request), driver.known(partition))
+                    begunAt: begunAt, room: room, replaces: replaces, record: SessionRecord.fields(of: request),
+                    driver.known(partition))
                 // A login that a primary takes which was cut off is lost, and its stamp is above what the others revoke meanwhile.
                 let probe = followed.primary.needsWriteProbes ? WriteProbe.command(keys, partition) : nil
                 return try IssueReply.result(
@@ -102,6 +104,26 @@ extension SessionService {
             }
         }
         throw .overloaded(detail: "the user logs in too often at the same time")
+    }
+
+    /// The former session, which ends in the same step as this one begins. Another user's ends here and now; `nil` then, too.
+    private func replaced(by request: IssueRequest) async throws(ServiceError) -> IndexMember? {
+        let former: (session: SessionID, user: UserID?, device: DeviceID?)
+        switch request.replaces {
+        case nil: return nil
+        case .token(let token):
+            guard let claims = try? keyRing.decode(Array(token.utf8)) else { return nil }
+            former = (claims.session, claims.user, claims.device)
+        case .session(let id):
+            _ = try self.partition(of: id)
+            let view = try await followedRecord(of: id)
+            former = (id, view?.user, view?.device)
+        }
+        guard former.user != request.user else { return IndexMember(session: former.session, device: former.device) }
+        var options = ChangeOptions()
+        options.reason = "replaced"
+        _ = try await revoke(.session(former.session), options: options)
+        return nil
     }
 
     /// The mark that a login was begun at. A state that is not there is no login.

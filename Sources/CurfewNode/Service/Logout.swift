@@ -29,14 +29,12 @@ extension SessionService {
         }
     }
 
-    /// Ends one session of the same user; `notFound` for every other id, whether or not there is such a session.
+    /// Ends one session of the same user, by whatever id of it; `notFound` for everything else, whether or not there is such a session.
     package func endSession(
         _ id: SessionID, of caller: ActiveSession, options: ChangeOptions
     ) async throws(ServiceError) -> ChangeAnswer {
-        if id != caller.session {
-            guard try await session(id).user == caller.user else {
-                throw .notFound(detail: "there is no such session")
-            }
+        if id.family != caller.session.family {
+            guard try await login(id).user == caller.user else { throw Self.noSuchSession }
         }
         return try await revoke(.session(id), options: options)
     }

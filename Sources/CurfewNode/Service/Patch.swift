@@ -38,7 +38,7 @@ extension SessionService {
             case "done":
                 view.revision += 1
                 return view
-            case "gone": throw .notFound(detail: "there is no such session")
+            case "gone": throw Self.noSuchSession
             default: continue
             }
         }

@@ -98,7 +98,10 @@ extension SessionService {
         }
         guard !known.isRevoked else { throw .tokenRefused(.sessionRevoked) }
         guard !known.isExpired else { throw .tokenRefused(.sessionExpired) }
-        guard let view = try await followedRecord(of: session) else { throw .tokenRefused(.sessionNotFound) }
+        guard var view = try await followedRecord(of: session) else { throw .tokenRefused(.sessionNotFound) }
+        // One that is ahead of the record was given by a Redis whose last writes are lost.
+        guard view.session.rotation <= session.rotation else { throw .tokenRefused(.sessionSuperseded) }
+        view.session = session
         if let reason = knownRefusal(of: view) { throw .tokenRefused(reason) }
         return view
     }
@@ -112,12 +115,12 @@ extension SessionService {
     }
 
     /// A renewal that was done by a clock that is off since the last poll. (The moment of a grace's first use is older by the grace.)
-    private func isTooOld(_ renewed: RenewedSession, _ wallBefore: WallTime, _ grace: Duration) -> Bool {
+    func isTooOld(_ renewed: RenewedSession, _ wallBefore: WallTime, _ grace: Duration) -> Bool {
         let earliest = WallTime(seconds: wallBefore.seconds - grace.components.seconds - 1)
         return ClockSkew.isTooLarge(redis: renewed.renewedAt, before: earliest, after: clock.wall())
     }
 
-    private func issued(
+    func issued(
         _ view: SessionView, _ renewed: RenewedSession, hasRefreshToken: Bool
     ) throws(ServiceError) -> IssuedSession {
         let life = configuration.settings(of: view.kind).tokenLifetime.components.seconds

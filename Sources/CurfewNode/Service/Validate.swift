@@ -165,7 +165,11 @@ extension StandInReads.Answer {
     /// What Redis knows of that ends this token.
     func refusal(of claims: Claims) -> RefusalReason? {
         if reply.tombstone == .revoked || claims.stamp < reply.cutoff { return .sessionRevoked }
-        return reply.tombstone == .expired ? .sessionExpired : nil
+        switch reply.tombstone {
+        case .expired: return .sessionExpired
+        case .superseded: return .sessionSuperseded
+        case .revoked, nil: return nil
+        }
     }
 }
 
@@ -184,6 +188,7 @@ extension RefusalReason {
         case .expired: self = .tokenExpired
         case .revoked: self = .sessionRevoked
         case .idle: self = .sessionExpired
+        case .superseded: self = .sessionSuperseded
         }
     }
 }

@@ -220,17 +220,49 @@ enum RenewReply {
         switch outcome {
         case "renewed": self = .renewed(try RenewedSession(&reader))
         case "reused": self = .reused(try reader.texts().compactMap { Event($0) })
-        case "revoked": self = .refused(.sessionRevoked)
-        case "expired": self = .refused(.sessionExpired)
-        case "missing": self = .refused(.sessionNotFound)
-        default: throw .unexpectedReply(operation: "renew", expected: "an outcome")
+        default: self = .refused(try RefusalReason(outcome: outcome, of: "renew"))
         }
     }
 }
 
-/// A session as its renewal left it.
+/// `rotate.lua`.
+enum RotateReply {
+    /// The session under its new number, and the events of the old one's end.
+    case rotated(RenewedSession, number: UInt32, [Event])
+    case refused(RefusalReason)
+
+    init(_ value: RedisValue) throws(RedisError) {
+        var reader = try ReplyReader(value, operation: "rotate")
+        let outcome = try reader.text()
+        _ = try reader.text()
+        guard outcome == "rotated" else {
+            self = .refused(try RefusalReason(outcome: outcome, of: "rotate"))
+            return
+        }
+        let session = try RenewedSession(&reader)
+        guard let number = UInt32(exactly: try reader.number()) else {
+            throw .unexpectedReply(operation: "rotate", expected: "the number of an id")
+        }
+        self = .rotated(session, number: number, try reader.texts().compactMap { Event($0) })
+    }
+}
+
+extension RefusalReason {
+    /// Why a session does not go on, in the scripts' words.
+    fileprivate init(outcome: String, of operation: String) throws(RedisError) {
+        switch outcome {
+        case "revoked": self = .sessionRevoked
+        case "expired": self = .sessionExpired
+        case "superseded": self = .sessionSuperseded
+        case "missing": self = .sessionNotFound
+        default: throw .unexpectedReply(operation: operation, expected: "an outcome")
+        }
+    }
+}
+
+/// A session as its renewal or rotation left it.
 struct RenewedSession {
-    /// When this refresh token, or the token, was used first.
+    /// When this refresh token, the token or the id was used first.
     let renewedAt: WallTime
     /// The session's end.
     let expiresAt: WallTime
@@ -242,20 +274,20 @@ struct RenewedSession {
     fileprivate init(_ reader: inout ReplyReader) throws(RedisError) {
         renewedAt = WallTime(seconds: Int64(try reader.number()))
         expiresAt = WallTime(seconds: Int64(try reader.number()))
-        generation = try reader.number()
         let names = (try reader.text()).split(separator: ",").map(String.init)
         guard let permissions = Permissions(names) else {
             throw .unexpectedReply(operation: "renew", expected: "permissions")
         }
         self.permissions = permissions
         permissionsVersion = try reader.number()
+        generation = try reader.number()
     }
 }
 
 /// `read.lua`.
 struct ReadReply {
     /// Why a session is over.
-    enum Tombstone { case revoked, expired }
+    enum Tombstone { case revoked, expired, superseded }
 
     let incarnation: String
     let time: WallTime
@@ -272,6 +304,7 @@ struct ReadReply {
         switch try reader.number() {
         case 1: tombstone = .revoked
         case 2: tombstone = .expired
+        case 3: tombstone = .superseded
         default: tombstone = nil
         }
         exists = try reader.number() == 1

@@ -68,25 +68,28 @@ package struct ScriptCalls: Sendable {
     }
 
     /// `begunAt`: the mark when the login was begun; a cutoff above it refuses the session. `nil` where nobody says.
-    /// `room`: what the user has already, where that is bounded.
+    /// `room`: what the user has already, where that is bounded. `replaces`: a session of the same user that ends for it.
     package func issue(
         _ session: SessionID, user: UserID, device: DeviceID?, tenant: TenantID? = nil, lifetime: SessionLifetime,
-        hasRefreshToken: Bool, begunAt: Stamp? = nil, room: SessionRoom? = nil, record: [String], _ known: Known
+        hasRefreshToken: Bool, begunAt: Stamp? = nil, room: SessionRoom? = nil, replaces: IndexMember? = nil,
+        record: [String], _ known: Known
     ) -> RedisScriptCall {
         var options = ChangeOptions()
         options.reason = SessionRoom.reason
-        let others = room?.sessions ?? []
+        var others = (room?.sessions ?? []).map { (member: $0.member, mark: $0.isLive ? "1" : "0") }
+        if let replaces { others.append((replaces, "2")) }
         return call(
             Scripts.issue, session.partition, known,
             keys: keys.session(session, of: user) + others.map { keys.record($0.member.session) },
             head(options, known)
                 + [
-                    session.description, IndexMember(session: session, device: device).text, String(lifetime.seconds),
+                    session.family.description, IndexMember(session: session, device: device).text,
+                    String(lifetime.seconds),
                     String(lifetime.absoluteSeconds), hasRefreshToken ? "1" : "0", user.text,
                     tenant?.text ?? "", begunAt.map { String($0.microseconds) } ?? "",
                     lifetime.idleSeconds.map { String($0) } ?? "", room.map { String($0.limit.maximum) } ?? "",
                     room?.limit.evictsOldest == true ? "1" : "0", String(others.count),
-                ] + others.flatMap { [$0.member.session.description, $0.member.text, $0.isLive ? "1" : "0"] } + record)
+                ] + others.flatMap { [$0.member.session.family.description, $0.member.text, $0.mark] } + record)
     }
 
     /// `generation` is that of the refresh token; `nil` where the session has none.
@@ -94,15 +97,42 @@ package struct ScriptCalls: Sendable {
         _ session: SessionID, user: UserID, device: DeviceID?, tenant: TenantID?, lifetimeSeconds: Int64,
         generation: UInt64?, graceMilliseconds: Int64, _ known: Known
     ) -> RedisScriptCall {
+        let living = LivingSession(session: session, user: user, device: device, tenant: tenant)
+        return goOn(
+            Scripts.renew, living, reason: RefusalReason.refreshTokenReused.rawValue, lifetimeSeconds,
+            [String(generation ?? 0), String(graceMilliseconds)], known)
+    }
+
+    /// `reauthenticatedAt`: since when the absolute lifetime counts anew; `nil` where it goes on. `drawn`: by the call's first attempt;
+    /// `nil` where it is not repeated. `fields`: of the record.
+    package func rotate(
+        _ session: LivingSession, lifetime: SessionLifetime, graceMilliseconds: Int64, reauthenticatedAt: WallTime?,
+        drawn: UInt64?, permissions: Permissions?, fields: [String], _ known: Known
+    ) -> RedisScriptCall {
+        goOn(
+            Scripts.rotate, session, reason: "rotated", lifetime.seconds,
+            [
+                String(graceMilliseconds), reauthenticatedAt.map { String($0.seconds) } ?? "",
+                String(lifetime.absoluteSeconds), drawn.map { String($0) } ?? "",
+                permissions?.names.joined(separator: ",") ?? "", permissions == nil ? "0" : "1",
+            ] + fields, known)
+    }
+
+    /// ARGV[10…20] of renew and rotate.
+    private func goOn(
+        _ script: RedisScript, _ session: LivingSession, reason: String, _ lifetimeSeconds: Int64,
+        _ arguments: [String], _ known: Known
+    ) -> RedisScriptCall {
         var options = ChangeOptions()
-        options.reason = RefusalReason.refreshTokenReused.rawValue
+        options.reason = reason
+        let id = session.session
         return call(
-            Scripts.renew, session.partition, known, keys: keys.session(session, of: user),
+            script, id.partition, known, keys: keys.session(id, of: session.user),
             head(options, known) + [
-                session.description, user.text, tenant?.text ?? "",
-                IndexMember(session: session, device: device).text, String(lifetimeSeconds),
-                String(generation ?? 0), String(graceMilliseconds),
-            ])
+                id.family.description, session.user.text, session.tenant?.text ?? "",
+                IndexMember(session: id, device: session.device).text, String(lifetimeSeconds), id.description,
+                String(id.rotation),
+            ] + arguments)
     }
 
     package func read(
@@ -110,7 +140,10 @@ package struct ScriptCalls: Sendable {
     ) -> RedisScriptCall {
         call(
             Scripts.read, session.partition, known, keys: [keys.record(session)],
-            [session.description, user.text, tenant?.text ?? "", habit.text])
+            [
+                session.family.description, user.text, tenant?.text ?? "", habit.text, session.description,
+                String(session.rotation),
+            ])
     }
 
     /// `fields`: pairs of field and value, an empty one takes the field away.
@@ -160,7 +193,7 @@ package struct ScriptCalls: Sendable {
     {
         call(
             Scripts.touch, partition, known, keys: [keys.due(partition)] + used.map { keys.record($0.session) },
-            used.flatMap { [$0.session.description, String($0.secondsAgo)] })
+            used.flatMap { [$0.session.family.description, String($0.secondsAgo)] })
     }
 
     /// `due`: sessions whose time seems to be over, each with what its user's index has of it; `nil` where it has no record.
@@ -178,7 +211,7 @@ package struct ScriptCalls: Sendable {
             head(options, known)
                 + due.flatMap { session, user, device in
                     [
-                        session.description,
+                        session.family.description,
                         user == nil ? "" : IndexMember(session: session, device: device).text,
                     ]
                 })
@@ -195,6 +228,21 @@ package struct ScriptCalls: Sendable {
             [String(wall.seconds), String(past?.seconds ?? 0), String(entries.count)]
                 + entries.flatMap { [$0.member, String($0.sessions.count), $0.isAll ? "1" : "0"] }
                 + idle.flatMap { [$0.0.text, $0.1] })
+    }
+}
+
+/// A session that is to go on, by the id that the caller knows.
+package struct LivingSession: Sendable {
+    package var session: SessionID
+    package var user: UserID
+    package var device: DeviceID?
+    package var tenant: TenantID?
+
+    package init(session: SessionID, user: UserID, device: DeviceID?, tenant: TenantID?) {
+        self.session = session
+        self.user = user
+        self.device = device
+        self.tenant = tenant
     }
 }
 
@@ -229,7 +277,7 @@ package struct SessionRoom: Sendable {
 
 /// An entry of the revocation list whose time is over, and sessions that it may speak of.
 package struct SweptEntry: Sendable, Equatable {
-    /// `s:…`, `x:…`, `u:…`, `p:…`, `t:…` or `e`
+    /// `s:…`, `x:…`, `r:…`, `u:…`, `p:…`, `t:…` or `e`
     package let member: String
     package let sessions: [SessionID]
     /// These are all, or the last of them.
@@ -267,11 +315,11 @@ package enum PartitionTarget: Sendable, Equatable {
         switch self {
         case .session(let session, let user, let device):
             [
-                "sessions", session.description,
+                "sessions", session.family.description,
                 user == nil ? "" : IndexMember(session: session, device: device).text,
             ]
         case .device(_, let device): ["device", device.text]
-        case .except(_, let session): ["except", session.description]
+        case .except(_, let session): ["except", session.family.description]
         case .user(let user): ["user", user.text]
         case .tenant(let tenant): ["tenant", tenant.text]
         case .everyone: ["everyone"]
@@ -279,14 +327,14 @@ package enum PartitionTarget: Sendable, Equatable {
     }
 }
 
-/// A member of a user's index: the session id, a space, and the device id, so that ending a device's sessions needs no
+/// A member of a user's index: the session's first id, a space, and the device id, so that ending a device's sessions needs no
 /// record to be read.
 package struct IndexMember: Sendable, Equatable {
     package let session: SessionID
     package let device: DeviceID?
 
     package init(session: SessionID, device: DeviceID?) {
-        self.session = session
+        self.session = session.family
         self.device = device
     }
 

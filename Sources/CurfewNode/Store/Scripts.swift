@@ -7,6 +7,7 @@ package enum Scripts {
     package static let poll = script("poll", PackageResources.poll_lua)
     package static let issue = script("issue", PackageResources.issue_lua)
     package static let renew = script("renew", PackageResources.renew_lua)
+    package static let rotate = script("rotate", PackageResources.rotate_lua)
     package static let revoke = script("revoke", PackageResources.revoke_lua)
     package static let permissions = script("permissions", PackageResources.permissions_lua)
     package static let reassert = script("reassert", PackageResources.reassert_lua)

@@ -5,6 +5,8 @@
 //   I for how long it may be idle, with the slack (s)
 //   n generation of the refresh token that is good  r when those before it were used first, within the grace (UNIX ms)
 //   e how often N, P and j were changed since
+//   o the number of the id that is good  q when it was given (UNIX ms)  G until when the one before is good (UNIX ms)
+//   w what the call drew that gave it
 //   N device name  P platform  i address  l location  g user agent  m auth methods (comma-separated)  j attributes (JSON)
 
 import CurfewCore
@@ -28,7 +30,7 @@ package enum SessionRecord {
         return required + optional.flatMap { name, value in value.map { [name, $0] } ?? [] }
     }
 
-    /// The view of a record as HGETALL gives it. `nil` where there is none.
+    /// The view of a record as HGETALL gives it, under the login's newest id. `nil` where there is none.
     static func view(_ session: SessionID, _ value: RedisValue) throws(RedisError) -> SessionView? {
         var fields: [String: String] = [:]
         let flat = try value.array(for: "read session")
@@ -43,7 +45,8 @@ package enum SessionRecord {
             let active = time(fields["a"]), let expires = time(fields["x"])
         else { throw .unexpectedReply(operation: "read session", expected: "a session record") }
         return SessionView(
-            session: session, user: user, device: fields["d"].flatMap { DeviceID($0) }, kind: kind,
+            session: session.rotated(to: fields["o"].flatMap { UInt32($0) } ?? 0), user: user,
+            device: fields["d"].flatMap { DeviceID($0) }, kind: kind,
             permissions: permissions, tenant: fields["t"].flatMap { TenantID($0) }, details: details(fields),
             stamp: Stamp(stamp), createdAt: created, lastActiveAt: active, expiresAt: expires,
             idleAt: fields["I"].flatMap { Int64($0) }.map { WallTime(seconds: active.seconds + $0) },

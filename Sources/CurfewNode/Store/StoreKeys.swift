@@ -25,7 +25,8 @@ package struct StoreKeys: Sendable {
     package func values(_ partition: Partition) -> String { key(partition, "values") }
     package func nodes(_ partition: Partition) -> String { key(partition, "nodes") }
     package func due(_ partition: Partition) -> String { key(partition, "due") }
-    package func record(_ session: SessionID) -> String { key(session.partition, "s:\(session)") }
+    /// The same for each id of the login.
+    package func record(_ session: SessionID) -> String { key(session.partition, "s:\(session.family)") }
     package func index(_ user: UserID, in partition: Partition) -> String { key(partition, "u:\(user.text)") }
     /// A login state, by its hash.
     package func loginState(_ hash: String, in partition: Partition) -> String { key(partition, "state:\(hash)") }

@@ -11,6 +11,7 @@ extension ReplicatedEntry {
             ids.count == 1 ? ("s:\(ids[0])", "") : nil
         case .expired(let ids):
             ids.count == 1 ? ("x:\(ids[0])", "") : nil
+        case .superseded(let id, _): ("r:\(id)", "")
         case .user(let user, let stamp): ("u:\(user.text)", String(stamp.microseconds))
         case .tenant(let tenant, let stamp): ("t:\(tenant.text)", String(stamp.microseconds))
         case .everyone(let stamp): ("e", String(stamp.microseconds))
@@ -34,6 +35,9 @@ extension ReplicatedEntry {
         case "x:":
             guard let session = SessionID(subject) else { return nil }
             change = .expired([session])
+        case "r:":
+            guard let id = SessionID(subject) else { return nil }
+            change = .superseded(id, graceMilliseconds: 0)
         case "u:":
             guard let user = UserID(subject), let stamp else { return nil }
             change = .user(user, stamp)
@@ -60,6 +64,8 @@ extension Event {
         case .sessions(let ids): ids.map { ReplicatedEntry(change: .sessions([$0]), until: until) }
         case .expired(let ids): ids.map { ReplicatedEntry(change: .expired([$0]), until: until) }
         case .nothing: []
+        case .superseded(let id, _):
+            [ReplicatedEntry(change: .superseded(id, graceMilliseconds: 0), until: until)]
         case .user, .tenant, .everyone, .permissions: [ReplicatedEntry(change: change, until: until)]
         }
     }
@@ -69,7 +75,7 @@ extension Change {
     /// The stamp of a cutoff or of a permission change.
     package var stamp: Stamp? {
         switch self {
-        case .sessions, .expired, .nothing: nil
+        case .sessions, .expired, .superseded, .nothing: nil
         case .user(_, let stamp), .tenant(_, let stamp), .everyone(let stamp), .permissions(_, _, let stamp): stamp
         }
     }

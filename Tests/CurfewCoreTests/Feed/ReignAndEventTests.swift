@@ -32,6 +32,7 @@ struct ReignTrackerTests {
 struct EventTextTests {
     static let session = SessionID(partition: Partition(3), high: 1, low: 2)
     static let changes: [Change] = [
+        .superseded(session.rotated(to: 3), graceMilliseconds: 10_000),
         .sessions([session, SessionID(partition: Partition(3), high: .max, low: .max)]),
         .user(UserID("u 42 ünï").unsafelyUnwrapped, Stamp(1_700_000_000_000_001)),
         .tenant(TenantID("acme").unsafelyUnwrapped, Stamp(7)), .everyone(Stamp(.max)),

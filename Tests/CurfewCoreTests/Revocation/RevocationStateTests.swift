@@ -23,12 +23,13 @@ import Testing
         let until = WallTime(seconds: .random(in: 100...104, using: &generator))
         let user = try #require(UserID("u\(number)"))
         let change: Change =
-            switch Int.random(in: 0..<6, using: &generator) {
+            switch Int.random(in: 0..<7, using: &generator) {
             case 0: .sessions((0...number).map { session($0 + Int(stamp.microseconds)) })
             case 1: .user(user, stamp)
             case 2: .tenant(try #require(TenantID("t\(number)")), stamp)
             case 3: .everyone(stamp)
-            case 4:
+            case 4: .superseded(session(number).rotated(to: UInt32(stamp.microseconds)), graceMilliseconds: 0)
+            case 5:
                 .permissions(user, try #require(Permissions(["p\(Int.random(in: 0..<3, using: &generator))"])), stamp)
             default: .nothing
             }
@@ -114,6 +115,66 @@ import Testing
             for token in dead { #expect(standing(state, token.0, token.1, token.2, token.3) == .revoked) }
             for token in alive { #expect(standing(state, token.0, token.1, token.2, token.3) == .live(nil)) }
         }
+    }
+
+    @Test("what ends one id of a login ends all of them, and no other login")
+    func family() {
+        let (login, other) = (session(1), session(2))
+        let ids = [login, login.rotated(to: 1), login.rotated(to: .max)]
+        for ended in ids {
+            for change in [Change.sessions([ended]), .expired([ended])] {
+                let state = state([Step(change: change, until: WallTime(seconds: 100))])
+                for id in ids {
+                    #expect(state.isRevoked(id) || state.isExpired(id))
+                    #expect(id.family == login)
+                }
+                #expect(!state.isRevoked(other) && !state.isExpired(other.rotated(to: 1)))
+            }
+        }
+    }
+
+    @Test(
+        "an id that was replaced is good for its grace, counted from when it certainly still was, and the newer one stays good"
+    )
+    func superseded() throws {
+        let user = try #require(UserID("u"))
+        func moment(_ milliseconds: Int64) -> BootTime { BootTime(nanoseconds: milliseconds * 1_000_000) }
+        func standing(_ state: RevocationState, _ id: SessionID, _ boot: BootTime?) -> Standing {
+            state.standing(session: id, user: user, tenant: nil, stamp: Stamp(1), boot: boot)
+        }
+        let (old, new) = (session(1), session(1).rotated(to: 1))
+        let change = Change.superseded(old, graceMilliseconds: 500)
+        var heard = RevocationState(partition: Self.partition)
+        heard.apply(change, until: WallTime(seconds: 100), partition: Self.partition, unheardAt: moment(1_000))
+        // Heard twice it lasts no longer.
+        heard.apply(change, until: WallTime(seconds: 101), partition: Self.partition, unheardAt: moment(1_400))
+        #expect(standing(heard, old, moment(1_499)) == .live(nil))
+        #expect(standing(heard, old, moment(1_500)) == .superseded)
+        #expect(standing(heard, old, nil) == .superseded)
+        #expect(standing(heard, new, nil) == .live(nil))
+        var loaded = RevocationState(partition: Self.partition)
+        loaded.apply(change, until: WallTime(seconds: 100), partition: Self.partition)
+        loaded.apply(change, until: WallTime(seconds: 100), partition: Self.partition, unheardAt: moment(1_000))
+        #expect(standing(loaded, old, moment(1_001)) == .superseded)
+        // Revoked within the grace it is over at once, as is the newer one.
+        heard.apply(.sessions([new]), until: WallTime(seconds: 100), partition: Self.partition)
+        #expect(standing(heard, old, moment(1_001)) == .revoked && standing(heard, new, nil) == .revoked)
+    }
+
+    @Test("graces are bounded: past that many an id is over at once, until others are")
+    func graces() throws {
+        let user = try #require(UserID("u"))
+        var state = RevocationState(partition: Self.partition)
+        func replace(_ number: Int, at second: Int64) -> Standing {
+            let now = BootTime(nanoseconds: second * 1_000_000_000)
+            state.apply(
+                .superseded(session(number), graceMilliseconds: 1_000), until: WallTime(seconds: 100),
+                partition: Self.partition, unheardAt: now)
+            return state.standing(session: session(number), user: user, tenant: nil, stamp: Stamp(1), boot: now)
+        }
+        for number in 0..<RevocationState.maximumGraces { #expect(replace(number, at: 1) == .live(nil)) }
+        #expect(replace(RevocationState.maximumGraces, at: 1) == .superseded)
+        #expect(replace(RevocationState.maximumGraces + 1, at: 2) == .live(nil))
     }
 
     @Test("permissions that changed after the token's stamp come along, the newest of them")

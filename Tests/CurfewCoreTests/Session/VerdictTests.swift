@@ -70,6 +70,20 @@ import Testing
         #expect(fixture.verdict(forged) == .refused(.signatureInvalid))
     }
 
+    @Test("an id that was replaced is refused as such once its grace is over")
+    func superseded() throws {
+        let fixture = try TokenFixture()
+        let token = try fixture.ring.encode(fixture.claims)
+        var newer = fixture.claims
+        newer.session = fixture.claims.session.rotated(to: fixture.claims.session.rotation + 1)
+        fixture.apply(.superseded(fixture.claims.session, graceMilliseconds: 0))
+        #expect(fixture.verdict(token) == .refused(.superseded))
+        #expect(fixture.verdict(try fixture.ring.encode(newer)) == .active)
+        fixture.apply(.sessions([fixture.claims.session]))
+        #expect(fixture.verdict(token) == .refused(.revoked))
+        #expect(fixture.verdict(try fixture.ring.encode(newer)) == .refused(.revoked))
+    }
+
     @Test("each kind of change ends the token that it is about", arguments: ["sessions", "user", "tenant", "everyone"])
     func revoked(kind: String) throws {
         let fixture = try TokenFixture()

@@ -95,6 +95,25 @@ struct ScriptBench {
                     graceMilliseconds: grace, known(nil))))
     }
 
+    func rotate(
+        _ id: SessionID, lifetime: Int64 = 1000, absolute: Int64 = 10_000, grace: Int64 = 10_000,
+        reauthenticatedAt: WallTime? = nil, drawn: UInt64? = nil, permissions: Permissions? = nil
+    ) async throws -> RotateReply {
+        guard let user = UserID(Self.user) else { fatalError("a literal") }
+        return try RotateReply(
+            try await redis.run(
+                calls.rotate(
+                    LivingSession(session: id, user: user, device: nil, tenant: nil),
+                    lifetime: SessionLifetime(seconds: lifetime, absoluteSeconds: absolute), graceMilliseconds: grace,
+                    reauthenticatedAt: reauthenticatedAt, drawn: drawn, permissions: permissions, fields: [],
+                    known(nil))))
+    }
+
+    func read(_ id: SessionID) async throws -> ReadReply {
+        guard let user = UserID(Self.user) else { fatalError("a literal") }
+        return try ReadReply(try await redis.run(calls.read(id, user: user, tenant: nil, known(nil))))
+    }
+
     func revoke(
         _ target: PartitionTarget, known: ScriptCalls.Known, options: ChangeOptions = ChangeOptions()
     ) async throws -> ChangeReply {

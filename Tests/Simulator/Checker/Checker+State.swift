@@ -37,7 +37,7 @@ extension Checker {
         switch event.change {
         case .sessions(let ids): change = .sessions(living(ids))
         case .expired(let ids): change = .expired(living(ids))
-        case .user, .tenant, .everyone, .permissions, .nothing: return event
+        case .superseded, .user, .tenant, .everyone, .permissions, .nothing: return event
         }
         return Event(
             position: event.position, previous: event.previous, asker: event.asker, until: event.until,

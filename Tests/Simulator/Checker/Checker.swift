@@ -18,7 +18,6 @@ final class Checker {
     }
 
     private static let same = Array("same".utf8)
-    private static let renewed = Array("renewed".utf8)
     let agenda: Agenda
     let deployment: Deployment
     private let trace: Trace
@@ -37,7 +36,7 @@ final class Checker {
     private var refused: [String: Set<Int>] = [:]
     /// By term and session: since when a fresh node of that term refuses it as revoked.
     private var refusals: [Int: [Int: Int64]] = [:]
-    private var termOfRenewal: [SessionID: Int] = [:]
+    var termOfRenewal: [SessionID: Int] = [:]
     private var latestClockSeconds: Int64 = 0
     private var termOfSession: [SessionID: Int] = [:]
     var counts = Counts()
@@ -188,7 +187,9 @@ final class Checker {
         began: Int64, _ result: ValidateResult
     ) {
         switch result {
-        case .active(let active): checkActive(session, node, began, active, atLeast)
+        case .active(let active):
+            checkActive(session, node, began, active, atLeast)
+            checkGrace(session, claims, node, began)
         case .refused(let reason): checkRefused(session, claims, isStrict: isStrict, node, began, reason)
         }
         checkChain(node, session.partition)
@@ -305,40 +306,13 @@ final class Checker {
             if !truths.contains(where: { $0.isExpired(session) }) {
                 report("I6", "\(node.name) says that s\(session.number) was idle, and no log does")
             }
+        case .sessionSuperseded:
+            if session.rotations[claims.session] == nil {
+                report("I6", "\(node.name) says that s\(session.number) has a newer id, and nobody asked for one")
+            }
         case .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .refreshTokenReused:
             report("I6", "\(node.name) refuses s\(session.number) as \(reason.rawValue)")
         }
-    }
-
-    // MARK: refresh
-
-    /// I5: nothing is renewed that was ended before it was asked for. (In a term's first moments Redis may still lack what living nodes
-    /// are about to write again; what is renewed then keeps id and stamp, so it ends with that.)
-    func renewed(
-        _ session: TrackedSession, on node: SimulatedNode, began: Int64, _ issued: IssuedSession, _ claims: Claims
-    ) {
-        counts.renewed += 1
-        session.isUsed(at: began)
-        if session.claims.stamp != claims.stamp { report("I5", "s\(session.number) was renewed with another stamp") }
-        session.renewed(issued, claims)
-        guard let term = termOfRenewal[session.id], began > deployment.terms[term].began + bound else { return }
-        for change in changes where change.ends(session) {
-            guard let from = change.answeredAt, began > from,
-                began > binding(change, session, term: term, slack: 0) ?? .max
-            else { continue }
-            report("I5", "\(node.name) renews s\(session.number), which change #\(change.number) ended")
-        }
-    }
-
-    /// What ends a session and what renews it run one after the other in Redis: no slack, and none for what was forgotten since.
-    private func checkRenewal(_ command: RedisCommand, _ execution: Execution, term: Int) {
-        guard command.operation == "renew", case .array(let answer) = execution.reply,
-            answer.first == .bytes(Self.renewed),
-            let id = command.renewedSession
-        else { return }
-        termOfRenewal[id] = term
-        guard let session = sessionsByID[id], let since = truths[term].endedSince(session) else { return }
-        report("I5", "Redis renews s\(session.number), which its own log ended at \(since / 1_000_000) ms")
     }
 
     // MARK: the exception

@@ -6,6 +6,9 @@ package struct Counts: Sendable {
     package var runs = 0
     package var issued = 0
     package var renewed = 0
+    package var rotated = 0
+    /// Validations by an id that was replaced.
+    package var activeInGrace = 0
     package var active = 0
     package var refused = 0
     /// Sessions that ended because nobody used them.
@@ -49,6 +52,8 @@ package struct Counts: Sendable {
         left.runs += right.runs
         left.issued += right.issued
         left.renewed += right.renewed
+        left.rotated += right.rotated
+        left.activeInGrace += right.activeInGrace
         left.active += right.active
         left.refused += right.refused
         left.idle += right.idle

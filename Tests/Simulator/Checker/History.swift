@@ -9,6 +9,7 @@ import CurfewRedis
 // `@unchecked Sendable`: one thread runs the whole simulation.
 final class TrackedSession: @unchecked Sendable {
     let number: Int
+    /// The first that it had.
     let id: SessionID
     let user: UserID
     let device: DeviceID?
@@ -18,6 +19,10 @@ final class TrackedSession: @unchecked Sendable {
     private(set) var tokens: Set<[UInt8]>
     private(set) var claims: Claims
     private(set) var refreshTokens: [String]
+    /// By id: when a client asked for the one after it.
+    private(set) var rotations: [SessionID: Rotation] = [:]
+    /// Of ids that were replaced.
+    private(set) var oldTokens: [(token: [UInt8], claims: Claims)] = []
     /// An old refresh token was used again: a thief.
     var isStolen = false
     /// When it was used last: issued, renewed, or validated by who says so.
@@ -34,6 +39,12 @@ final class TrackedSession: @unchecked Sendable {
         var count = 0
         var underWay = 0
         var ended: Int64 = 0
+    }
+    struct Rotation {
+        /// When an answer came, how long the old id was to be good, and in which term it was replaced.
+        var answeredAt: Int64?
+        var grace: Int64 = 0
+        var term: Int?
     }
     /// The session's own end.
     private(set) var endsAt: WallTime
@@ -87,13 +98,32 @@ final class TrackedSession: @unchecked Sendable {
             }
     }
 
+    /// By the same id or by a newer one; a renewal that a rotation overtook is of an older one.
     func renewed(_ issued: IssuedSession, _ claims: Claims) {
-        token = Array(issued.token.utf8)
-        tokens.insert(token)
-        if let refreshToken = issued.refreshToken { refreshTokens.append(refreshToken) }
+        let renewed = Array(issued.token.utf8)
+        tokens.insert(renewed)
         endsAt = max(endsAt, issued.sessionExpiresAt)
+        guard claims.session.rotation >= self.claims.session.rotation else {
+            oldTokens.append((renewed, claims))
+            return
+        }
+        if claims.session != self.claims.session { oldTokens.append((token, self.claims)) }
+        token = renewed
+        if let refreshToken = issued.refreshToken { refreshTokens.append(refreshToken) }
         self.claims = claims
     }
+
+    func asksForRotation(of id: SessionID) {
+        if rotations[id] == nil { rotations[id] = Rotation() }
+    }
+
+    func rotated(_ id: SessionID, grace: Int64, term: Int?, at now: Int64) {
+        guard rotations[id]?.answeredAt == nil else { return }
+        rotations[id] = Rotation(answeredAt: now, grace: grace, term: term)
+    }
+
+    /// The client does not know its newest id: the answer that said it was lost.
+    var isLost: Bool { rotations[claims.session] != nil }
 }
 
 /// A revoke or a change of permissions.
@@ -159,13 +189,13 @@ final class TrackedChange: @unchecked Sendable {
         guard case .revoke(let target) = kind, session.issuedAt < askedAt else { return false }
         if target.isCutoff, !reaches(session) { return false }
         switch target {
-        case .session(let id): return id == session.id
+        case .session(let id): return id.family == session.id
         case .token: return tokensSession == session.number
         case .user(let user): return user == session.user
         case .tenant(let tenant): return tenant == session.tenant
         case .everyone: return true
         case .device(let user, let device): return user == session.user && device == session.device && names(session)
-        case .userExcept(let user, let id): return user == session.user && id != session.id && names(session)
+        case .userExcept(let user, let id): return user == session.user && id.family != session.id && names(session)
         }
     }
 
@@ -198,11 +228,11 @@ final class TrackedChange: @unchecked Sendable {
         guard case .revoke(let target) = kind else { return false }
         if !whenever, let answeredAt, session.askedAt > answeredAt, target.isCutoff { return false }
         switch target {
-        case .session(let id): return id == session.id
+        case .session(let id): return id.family == session.id
         case .token: return tokensSession == session.number
         case .user(let user): return user == session.user
         case .device(let user, let device): return user == session.user && device == session.device
-        case .userExcept(let user, let id): return user == session.user && id != session.id
+        case .userExcept(let user, let id): return user == session.user && id.family != session.id
         case .tenant(let tenant): return tenant == session.tenant
         case .everyone: return true
         }
@@ -224,7 +254,7 @@ extension Change {
     var cutoff: Stamp {
         switch self {
         case .user(_, let stamp), .tenant(_, let stamp), .everyone(let stamp): stamp
-        case .sessions, .expired, .permissions, .nothing: .zero
+        case .sessions, .expired, .superseded, .permissions, .nothing: .zero
         }
     }
 }

@@ -11,7 +11,7 @@ extension SimulatedNode {
             switch slot.state.standing(
                 session: session.id, user: session.user, tenant: session.tenant, stamp: session.claims.stamp)
             {
-            case .live: false
+            case .live, .superseded: false
             case .revoked, .expired: true
             }
         }
@@ -52,6 +52,7 @@ extension SimulatedNode {
             switch event.change {
             case .sessions(let ids): ids.allSatisfy { slot.state.isRevoked($0) }
             case .expired(let ids): ids.allSatisfy { slot.state.isExpired($0) }
+            case .superseded(let id, _): slot.state.isSuperseded(id)
             case .nothing: true
             case .user, .tenant, .everyone, .permissions:
                 // A join of what is there already changes nothing.

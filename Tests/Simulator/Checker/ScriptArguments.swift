@@ -20,6 +20,6 @@ extension RedisCommand {
     /// Of an `issue` call: ARGV[14].
     var issuedSession: SessionID? { scriptArgument(14).flatMap { SessionID($0) } }
 
-    /// Of a `renew` call: ARGV[14].
+    /// Of a `renew` or `rotate` call: ARGV[14].
     var renewedSession: SessionID? { scriptArgument(14).flatMap { SessionID($0) } }
 }

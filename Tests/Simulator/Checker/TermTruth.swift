@@ -28,7 +28,7 @@ struct TermTruth {
         case .tenant(let tenant, let stamp): rise(.tenant(tenant, partition), stamp, now)
         case .everyone(let stamp): rise(.everyone(partition), stamp, now)
         case .permissions(let user, _, let stamp): rise(.permissions(user), stamp, now)
-        case .nothing: break
+        case .superseded, .nothing: break
         }
     }
 

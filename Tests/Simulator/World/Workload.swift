@@ -71,7 +71,7 @@ final class Workload {
         if world.checker.sessions.isEmpty || (draw < 30 && wantsSessions) {
             issue(on: node)
         } else if draw < 38 {
-            refresh(pickSession(), on: node)
+            if chance.chance(0.25) { rotate(pickSession(), on: node) } else { refresh(pickSession(), on: node) }
         } else if draw < 88 {
             for _ in 0..<Int.random(in: 1...4, using: &chance) {
                 if let node = world.anyNode(&chance) { validate(pickSession(), on: node, options()) }
@@ -89,7 +89,7 @@ final class Workload {
         let sessions = world.checker.sessions
         guard sessions.count < Self.maximumSessions else { return false }
         let live = sessions.suffix(Self.wantedLive * 3).count { session in
-            session.claims.expiresAt.seconds > world.agenda.wallSeconds && !session.isIdle
+            session.claims.expiresAt.seconds > world.agenda.wallSeconds && !session.isIdle && !session.isLost
                 && !world.checker.changes.contains { $0.mayEnd(session) }
         }
         return live < Self.wantedLive
@@ -156,9 +156,35 @@ final class Workload {
                 }
                 world.trace.note(node.name, "renews s\(session.number)")
                 if case .refreshToken(let token) = credential { session.used(token, at: world.agenda.now) }
+                world.checker.counts.renewed += 1
                 world.checker.renewed(session, on: node, began: began, issued, claims)
             } catch {
                 world.trace.note(node.name, "does not renew s\(session.number): \(error)")
+                world.checker.noteNotRenewed(error)
+            }
+        }
+    }
+
+    /// From its newest id, rarely from its first.
+    private func rotate(_ session: TrackedSession, on node: SimulatedNode) {
+        let id = chance.chance(0.1) ? session.id : session.claims.session
+        var request = RotateRequest()
+        let grace = chance.pick([Duration.zero, .milliseconds(200), .seconds(1)])
+        request.grace = grace
+        session.asksForRotation(of: id)
+        let world = world
+        node.run { [request] in
+            let began = world.agenda.now
+            do {
+                let issued = try await node.parts.service.rotate(id, request)
+                guard let claims = try? node.keyRing.decode(Array(issued.token.utf8)) else {
+                    return world.checker.report("I6", "\(node.name) rotated to a token that it refuses")
+                }
+                world.trace.note(node.name, "rotates s\(session.number) to \(issued.session.rotation)")
+                world.checker.rotated(
+                    session, from: id, grace: grace.wholeNanoseconds, on: node, began: began, issued, claims)
+            } catch {
+                world.trace.note(node.name, "does not rotate s\(session.number): \(error)")
                 world.checker.noteNotRenewed(error)
             }
         }
@@ -171,11 +197,12 @@ final class Workload {
         let world = world
         var options = options
         options.atLeast = change?.fence ?? []
+        let old = session.oldTokens.isEmpty || chance.chance(0.7) ? nil : chance.pick(session.oldTokens)
         node.run { [options] in
             let began = world.agenda.now
-            let claims = session.claims
+            let (token, claims) = old ?? (session.token, session.claims)
             do {
-                let result = try await node.parts.service.validate(token: session.token, options: options)
+                let result = try await node.parts.service.validate(token: token, options: options)
                 world.trace.note(
                     node.name,
                     "validate s\(session.number): \(result.word)\(options.isStrict ? " (strict)" : "")\(change.map { " (at least #\($0.number))" } ?? "")"
@@ -192,11 +219,11 @@ final class Workload {
 
     private func target(_ session: TrackedSession) -> RevokeTarget {
         switch Int.random(in: 0..<100, using: &chance) {
-        case ..<55: return .session(session.id)
+        case ..<55: return .session(chance.chance(0.3) ? session.id : session.claims.session)
         case ..<75: return .token(String(decoding: session.token, as: UTF8.self))
         case ..<83: return .user(session.user)
         case ..<91: return .device(session.user, session.device ?? chance.pick(devices))
-        case ..<96: return .userExcept(session.user, session.id)
+        case ..<96: return .userExcept(session.user, chance.chance(0.3) ? session.id : session.claims.session)
         case ..<99: return .tenant(chance.pick(tenants))
         default: return .everyone
         }

@@ -27,6 +27,7 @@ struct Calls: Sendable {
         case .revoke: try await revoke(request)
         case .readSession: try await readSession(request)
         case .patchSession: try await patchSession(request)
+        case .rotateSession: try await rotateSession(request)
         case .endSession: try await endSession(request)
         case .listSessions: try await listSessions(request)
         case .endSessions: try await endSessions(request)
@@ -46,6 +47,7 @@ struct Calls: Sendable {
         case .description: Answer(body: description)
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
             .issue, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .readSession, .patchSession,
+            .rotateSession,
             .endSession, .listSessions, .endSessions, .setPermissions, .cluster:
             nil
         }

@@ -31,7 +31,7 @@ extension SessionEvent {
             case .permissionsChanged(let permissions, let version), .resync(let permissions, let version):
                 writer.member("permissions", strings: permissions.names)
                 writer.member("permissionsVersion", version)
-            case .expired, .none: break
+            case .expired, .superseded, .none: break
             }
             writer.member("at", at.rfc3339)
         }
@@ -45,6 +45,7 @@ extension SessionEvent {
         case .revoked: "session.revoked"
         case .permissionsChanged: "permissions.changed"
         case .expired: "session.expired"
+        case .superseded: "session.superseded"
         case .resync: "resync"
         case .none: nil
         }

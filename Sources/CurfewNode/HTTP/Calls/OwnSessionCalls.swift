@@ -41,7 +41,7 @@ extension Calls {
             try await service.endSession(session, of: caller, options: options)
         }
         var answer = Answer(change)
-        if session == caller.session { answer.clearCookies(cookies) }
+        if session.family == caller.session.family { answer.clearCookies(cookies) }
         return answer
     }
 

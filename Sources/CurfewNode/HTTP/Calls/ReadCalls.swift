@@ -32,7 +32,7 @@ extension Calls {
                 for session in page.sessions {
                     writer.object {
                         $0.members(of: session)
-                        if let current { $0.member("current", session.session == current) }
+                        if let current { $0.member("current", session.session.family == current.family) }
                     }
                 }
             }

@@ -31,7 +31,7 @@ extension Calls {
             let issued = try await run { () async throws(ServiceError) in
                 try await service.refresh(credential, within: attempt?.elapsed ?? .zero)
             }
-            return answer(issued, status: 200, isToCookie: isToCookie)
+            return answer(issued, status: 200, isToCookie: isToCookie, setsCookie: isToCookie)
         }
     }
 
@@ -67,8 +67,8 @@ extension Calls {
         else { throw Problem(.crossSiteTokenFailed) }
     }
 
-    /// A session just issued or renewed. `isToCookie`: the token travels as a cookie only.
-    func answer(_ issued: IssuedSession, status: Int, isToCookie: Bool) -> Answer {
+    /// A session just issued, renewed or rotated. `isToCookie`: the token travels as a cookie only.
+    func answer(_ issued: IssuedSession, status: Int, isToCookie: Bool = false, setsCookie: Bool = true) -> Answer {
         let hasCookie = issued.kind != .api
         var answer = Answer.json(status: status) {
             $0.member("sessionId", issued.session.description)
@@ -82,7 +82,7 @@ extension Calls {
             $0.member("expiresAt", issued.expiresAt.rfc3339)
             $0.member("sessionExpiresAt", issued.sessionExpiresAt.rfc3339)
         }
-        if hasCookie, isToCookie || status == 201 { answer.fields.append(("Set-Cookie", cookies.session(issued))) }
+        if hasCookie, setsCookie { answer.fields.append(("Set-Cookie", cookies.session(issued))) }
         return answer
     }
 

@@ -40,7 +40,7 @@ enum Schemas {
                 ["userId"],
                 [
                     ("userId", identifier), ("deviceId", identifier), ("tenantId", identifier), ("kind", kind),
-                    ("permissions", permissions), ("state", text),
+                    ("permissions", permissions), ("state", text), ("replaces", text),
                     (
                         "device",
                         object([], [("name", text(upTo: 128)), ("platform", text(upTo: 128))], isOpen: false)
@@ -70,6 +70,15 @@ enum Schemas {
                         "device",
                         object([], [("name", optionalText), ("platform", optionalText)], isOpen: false)
                     ), ("attributes", #"{"type":["object","null"]}"#),
+                ], isOpen: false)
+        ),
+        (
+            "RotateRequest",
+            object(
+                [],
+                [
+                    ("grace", text), ("authenticatedAt", time), ("permissions", permissions),
+                    ("authMethods", list(of: text(upTo: 32), maximum: 16)),
                 ], isOpen: false)
         ),
         ("ConsumeRequest", object(["state"], [("state", text)], isOpen: false)),

@@ -1,15 +1,15 @@
 -- Creates one session: its record, its place in the user's index and in the sweeper's queue. The stamp that it answers is
 -- above every cutoff given so far, so no revoke before it concerns its token.
--- Where a user may have only so many sessions, the oldest end for it, or it is refused.
+-- Where a user may have only so many sessions, the oldest end for it, or it is refused; and so does one that it replaces.
 -- KEYS[6] due, KEYS[7] the user's index, KEYS[8] the record, KEYS[9…] the records of the user's sessions that the node has read.
--- ARGV[10..13] as of a change; the reason is why the oldest end. ARGV[14] session id, ARGV[15] index member, ARGV[16] session
+-- ARGV[10..13] as of a change; the reason is why the oldest end. ARGV[14] the session's family, ARGV[15] index member, ARGV[16] session
 -- lifetime (s), ARGV[17] its absolute lifetime (s), ARGV[18] '1' where it gets a refresh token, ARGV[19] user id, ARGV[20] tenant id
 -- or '', ARGV[21] the highest stamp that a cutoff of this login may have ('' for any), ARGV[22] for how long it may be idle (s; '' for
 -- ever), ARGV[23] how many sessions the user may have ('' for any number), ARGV[24] '1' where the oldest make room, ARGV[25] how many
--- sessions the node has read, then of each, oldest first, its id, its index member, and '1' where it lives; then fields and values
--- of the record. The record keeps `s` stamp, `c` created, `a` last active, `x` expires, `X` ends at the latest (UNIX s), `v` version
+-- sessions the node has read, then of each, oldest first, its family, its index member, and '1' where it lives, '2' where it is
+-- replaced; then fields and values of the record. The record keeps `s` stamp, `c` created, `a` last active, `x` expires, `X` ends at the latest (UNIX s), `v` version
 -- of the permissions, `n` generation of the refresh token that is good, `I` for how long it may be idle (s) beside them.
--- Answers: incarnation, stamp, seconds, the user's current permission change ('' if none), the events of the oldest ones' end; or
+-- Answers: incarnation, stamp, seconds, the user's current permission change ('' if none), the events of the others' end; or
 -- 'taken'; 'cut off'; 'full'; 'changed' where it depends on a session that the node has not read.
 
 local head = open_head()
@@ -26,18 +26,26 @@ if ARGV[21] ~= '' then
   end
 end
 
--- The sessions that must end for this one: triples of id, index member and record.
-local read_count, leaving, texts = tonumber(ARGV[25]), {}, {}
+-- The sessions that must end for this one: triples of family, index member and record.
+local read_count, replaced, leaving, texts = tonumber(ARGV[25]), {}, {}, {}
+local function other(i)
+  local first = 26 + 3 * (i - 1)
+  return { ARGV[first], ARGV[first + 1], KEYS[8 + i] }, ARGV[first + 2]
+end
+for i = 1, read_count do
+  local one, mark = other(i)
+  if mark == '2' then replaced[#replaced + 1], replaced[one[2]] = one, true end
+end
 if limit then
   local present, unread, living = {}, 0, {}
-  for _, other in ipairs(redis.call('ZRANGEBYSCORE', index_key, '(' .. integer(now_seconds), '+inf')) do
-    present[other], unread = true, unread + 1
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', index_key, '(' .. integer(now_seconds), '+inf')) do
+    if not replaced[member] then present[member], unread = true, unread + 1 end
   end
   for i = 1, read_count do
-    local first = 26 + 3 * (i - 1)
-    if present[ARGV[first + 1]] then
+    local one, mark = other(i)
+    if present[one[2]] then
       unread = unread - 1
-      if ARGV[first + 2] == '1' then living[#living + 1] = { ARGV[first], ARGV[first + 1], KEYS[8 + i] } end
+      if mark == '1' then living[#living + 1] = one end
     end
   end
   -- Those that were not read are the newest.
@@ -46,14 +54,17 @@ if limit then
   if too_many > #living then return 'changed' end
   for i = 1, too_many do leaving[i] = living[i] end
 end
-if #leaving > 0 then
+local function finish(ended, reason)
+  if #ended == 0 then return end
   local keep_until, ids = until_seconds(head), {}
-  for i, one in ipairs(leaving) do
+  for i, one in ipairs(ended) do
     ids[i] = one[1]
     join_session(one[1], keep_until)
   end
-  append_sessions(head, ARGV[10], keep_until, ARGV[11], ids, texts)
+  append_sessions(head, ARGV[10], keep_until, reason, ids, texts)
 end
+finish(leaving, ARGV[11])
+finish(replaced, 'replaced')
 
 local life = tonumber(ARGV[17])
 -- The longest that any session may last: how long the cutoffs of a tenant and of everyone are kept.
@@ -71,9 +82,11 @@ if ARGV[22] ~= '' then
   idle_at = now_seconds + tonumber(ARGV[22])
 end
 keep_session(record_key, index_key, due_key, session, member, expires, idle_at)
-for _, one in ipairs(leaving) do
-  redis.call('ZREM', due_key, one[1])
-  redis.call('ZREM', index_key, one[2])
-  redis.call('UNLINK', one[3])
+for _, ended in ipairs({ leaving, replaced }) do
+  for _, one in ipairs(ended) do
+    redis.call('ZREM', due_key, one[1])
+    redis.call('ZREM', index_key, one[2])
+    redis.call('UNLINK', one[3])
+  end
 end
 return { head.inc, integer(stamp), integer(now_seconds), change, texts }

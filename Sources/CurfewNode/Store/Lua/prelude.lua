@@ -110,7 +110,8 @@ local function append_sessions(head, asker, keep_until, reason, sessions, texts,
   end
 end
 
--- Joins a tombstone: 's' of a session that was revoked, 'x' of one that was idle for too long. True where there was none.
+-- Joins a tombstone: 's' of a session that was revoked, 'x' of one that was idle for too long, 'r' of an id of it that was replaced. (A
+-- session goes by its first id everywhere, its family's; only 'r' names another.) True where there was none.
 local function join_session(session, keep_until, kind)
   local member = (kind or 's') .. ':' .. session
   local known = redis.call('ZSCORE', revoked_key, member)
@@ -148,6 +149,45 @@ local function keep_session(record_key, index_key, due_key, session, member, exp
   local last = tonumber(redis.call('ZRANGE', index_key, -1, -1, 'WITHSCORES')[2])
   redis.call('EXPIREAT', index_key, integer(last + TOMBSTONE_SLACK_SECONDS))
   redis.call('ZADD', due_key, integer(math.min(expires, idle_at or expires)), session)
+end
+
+-- A session's record for whoever is to renew or rotate it by the id with this number; or nil and why there is nothing to renew.
+local function read_living(record_key, family, user, tenant, id, number)
+  if redis.call('ZSCORE', revoked_key, 's:' .. family) then return nil, 'revoked' end
+  if redis.call('ZSCORE', revoked_key, 'x:' .. family) then return nil, 'expired' end
+  local its_user, stamp, expires, ends, generation, uses, version, permissions, active, idle, newest, rotated, drawn =
+    unpack(redis.call('HMGET', record_key, 'u', 's', 'x', 'X', 'n', 'r', 'v', 'p', 'a', 'I', 'o', 'q', 'w'))
+  if its_user ~= user then return nil, 'missing' end
+  if is_cut_off(tonumber(stamp), user, tenant) then return nil, 'revoked' end
+  if tonumber(expires) <= now_seconds then return nil, 'expired' end
+  if idle and tonumber(active) + tonumber(idle) <= now_seconds then return nil, 'expired' end
+  local living = { stamp = tonumber(stamp), expires = tonumber(expires), ends = tonumber(ends), generation = tonumber(generation),
+    uses = uses or '', version = tonumber(version or '0'), permissions = permissions, idle = idle and tonumber(idle),
+    number = tonumber(newest or '0'), rotated = tonumber(rotated or '0'), drawn = drawn or '' }
+  -- What the last rotation answered, once more for the call that asked for it.
+  if number < living.number or redis.call('ZSCORE', revoked_key, 'r:' .. id) then return living, 'superseded' end
+  -- An id that is ahead of the record was given by a Redis whose last writes are lost.
+  if number > living.number then redis.call('HSET', record_key, 'o', integer(number)) end
+  living.number = number
+  return living
+end
+
+-- A change of the user's permissions that came after the session's own, into the record.
+local function take_permissions(record_key, living, user)
+  local change = redis.call('HGET', values_key, 'p:' .. user)
+  local stamp = change and tonumber(string.match(change, '^%d+')) or 0
+  if stamp <= math.max(living.stamp, living.version) then return end
+  living.version = stamp
+  living.permissions = string.gsub(string.match(change, '^%d+\t?(.*)$'), '\t', ',')
+  redis.call('HSET', record_key, 'p', living.permissions, 'v', integer(stamp))
+end
+
+-- The session was used now, and goes on for so long, at most to its absolute end.
+local function prolong(record_key, index_key, due_key, family, member, living, lifetime)
+  -- Never shorter: a clock that was set back for a moment would end the session once it comes right.
+  living.expires = math.max(living.expires, math.min(now_seconds + lifetime, living.ends))
+  redis.call('HSET', record_key, 'x', integer(living.expires), 'a', integer(now_seconds))
+  keep_session(record_key, index_key, due_key, family, member, living.expires, living.idle and now_seconds + living.idle)
 end
 
 -- Counts the node up in `nodes`. Its applied event is noted where it is on this chain, else what was noted stays.

@@ -13,6 +13,12 @@ for i = 10, #ARGV, 3 do
       table.insert(kind == 's' and sessions or expired, subject)
       sessions_until = math.max(sessions_until, keep_until)
     end
+  elseif kind == 'r' then
+    -- Without a grace: that was counted from the first time.
+    if join_session(subject, keep_until, kind) then
+      missing = missing + 1
+      append(head, '-', keep_until, 'reasserted', 'superseded', { subject, '0' })
+    end
   elseif join_value(member, keep_until, value) then
     missing = missing + 1
     local words = {}
