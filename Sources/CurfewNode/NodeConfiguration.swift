@@ -61,6 +61,10 @@ package struct NodeConfiguration: Sendable {
     package var evictsOldestSession = true
     /// For how long a refresh token that was used gives the same new pair again.
     package var refreshGrace = Duration.seconds(10)
+    /// For how long the id before is good where a session gets another one.
+    package var rotationGrace = Duration.seconds(10)
+    /// Of either.
+    package static let longestGrace = Duration.seconds(60)
     package var limits = ListenerLimits()
     /// Least level that is logged.
     package var logLevel = Logger.Level.info

@@ -141,6 +141,10 @@ extension Setting {
                 "For how long a refresh token that was used gives the same new pair again; later it ends the session."
             ) { configuration, text throws(Expectation) in configuration.refreshGrace = try duration(text) },
             .init(
+                "rotation-grace", .sessions, form: "duration", default: "10s",
+                "For how long the id before is good where a session gets another one, unless the call says."
+            ) { configuration, text throws(Expectation) in configuration.rotationGrace = try duration(text) },
+            .init(
                 "max-sessions-per-user", .sessions, form: "count|off", default: "off",
                 "Sessions that a user may have at once, 1 to 1000, on all devices together."
             ) { configuration, text throws(Expectation) in

@@ -14,9 +14,11 @@ extension NodeConfiguration {
         try validateKind("web", web)
         try validateKind("remember", remember)
         try validateKind("api", api)
-        try require(
-            refreshGrace >= .zero && refreshGrace <= .seconds(60), "refresh-grace", refreshGrace.settingText,
-            "at most 60s")
+        for (name, grace) in [("refresh-grace", refreshGrace), ("rotation-grace", rotationGrace)] {
+            try require(
+                grace >= .zero && grace <= Self.longestGrace, name, grace.settingText,
+                "at most \(Self.longestGrace.settingText)")
+        }
         if let threads {
             try require((1...1024).contains(threads), "threads", "\(threads)", "a whole number from 1 to 1024")
         }

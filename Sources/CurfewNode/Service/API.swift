@@ -31,7 +31,7 @@ package enum ReplacedSession: Sendable, Equatable {
 
 /// What is new with another id of a session.
 package struct RotateRequest: Sendable {
-    /// How long the id before is good; `nil` for the grace of refreshes.
+    /// How long the id before is good; `nil` for what is configured.
     package var grace: Duration?
     /// When the user proved again who it is: the absolute lifetime counts anew since then.
     package var authenticatedAt: WallTime?

@@ -48,16 +48,17 @@ extension SessionService {
     private func apply(_ patch: SessionPatch, to details: inout SessionDetails) throws(ServiceError) -> [String] {
         var fields: [String] = []
         if case .set(let name)? = patch.deviceName {
+            fields += SessionRecord.fields("N", name, insteadOf: details.deviceName)
             details.deviceName = name
-            fields += ["N", name ?? ""]
         }
         if case .set(let platform)? = patch.devicePlatform {
+            fields += SessionRecord.fields("P", platform, insteadOf: details.devicePlatform)
             details.devicePlatform = platform
-            fields += ["P", platform ?? ""]
         }
         if let change = patch.attributes {
-            details.attributesJSON = try merged(change, into: details.attributesJSON)
-            fields += ["j", details.attributesJSON ?? ""]
+            let merged = try merged(change, into: details.attributesJSON)
+            fields += SessionRecord.fields("j", merged, insteadOf: details.attributesJSON)
+            details.attributesJSON = merged
         }
         return fields
     }

@@ -19,14 +19,18 @@ extension SessionService {
             draft.permissions = permissions
             try checkTokenSize(draft)
         }
-        let grace = request.grace ?? configuration.refreshGrace
+        let fields = request.authMethods.map { methods in
+            SessionRecord.fields(
+                "m", methods.joined(separator: ","), insteadOf: view.details.authMethods.joined(separator: ","))
+        }
+        let grace = request.grace ?? configuration.rotationGrace
         let wallBefore = clock.wall()
         let reply = try await send(to: id.partition) { followed throws(RedisError) in
             let call = driver.calls.rotate(
                 LivingSession(session: id, user: view.user, device: view.device, tenant: view.tenant),
                 lifetime: configuration.lifetime(of: view.kind), graceMilliseconds: grace.wholeMilliseconds,
                 reauthenticatedAt: request.authenticatedAt, drawn: request.drawn, permissions: request.permissions,
-                fields: request.authMethods.map { ["m", $0.joined(separator: ",")] } ?? [],
+                fields: fields ?? [],
                 driver.known(id.partition))
             return try RotateReply(
                 try await WriteProbe.run(

@@ -8,6 +8,9 @@
 //   o the number of the id that is good  q when it was given (UNIX ms)  G until when the one before is good (UNIX ms)
 //   w what the call drew that gave it
 //   N device name  P platform  i address  l location  g user agent  m auth methods (comma-separated)  j attributes (JSON)
+//
+// Redis packs a hash as long as each value has at most 64 bytes (`hash-max-listpack-value`); else it takes three times as much. So
+// longer texts of the last line come in pieces: `g`, `g1`, `g2` …
 
 import CurfewCore
 import CurfewRedis
@@ -17,17 +20,51 @@ package enum SessionRecord {
     static func fields(of request: IssueRequest) -> [String] {
         let details = request.details
         let optional: [(String, String?)] = [
-            ("d", request.device?.text), ("t", request.tenant?.text), ("N", details.deviceName),
-            ("P", details.devicePlatform), ("i", details.ipAddress), ("l", details.location),
-            ("g", details.userAgent),
+            ("N", details.deviceName), ("P", details.devicePlatform), ("i", details.ipAddress),
+            ("l", details.location), ("g", details.userAgent),
             ("m", details.authMethods.isEmpty ? nil : details.authMethods.joined(separator: ",")),
             ("j", details.attributesJSON),
         ]
+        let ids = [("d", request.device?.text), ("t", request.tenant?.text)]
         let required = [
             "u", request.user.text, "k", request.kind.rawValue, "p",
             request.permissions.names.joined(separator: ","),
         ]
-        return required + optional.flatMap { name, value in value.map { [name, $0] } ?? [] }
+        return required + ids.flatMap { name, value in value.map { [name, $0] } ?? [] }
+            + optional.flatMap { name, value in pieces(of: value, name) }
+    }
+
+    /// Fields and values of a text for people in the place of another one. An empty value takes the field away.
+    static func fields(_ name: String, _ text: String?, insteadOf old: String?) -> [String] {
+        let new = pieces(of: text, name)
+        let left = stride(from: new.count, to: pieces(of: old, name).count, by: 2).flatMap {
+            [field(name, $0 / 2), ""]
+        }
+        return new + left
+    }
+
+    private static let longestPiece = 64
+
+    private static func field(_ name: String, _ number: Int) -> String { number == 0 ? name : "\(name)\(number)" }
+
+    private static func pieces(of text: String?, _ name: String) -> [String] {
+        guard let text else { return [] }
+        var pieces = [""]
+        for scalar in text.unicodeScalars {
+            if pieces[pieces.count - 1].utf8.count + scalar.utf8.count > longestPiece { pieces.append("") }
+            pieces[pieces.count - 1].unicodeScalars.append(scalar)
+        }
+        return pieces.enumerated().flatMap { [field(name, $0), $1] }
+    }
+
+    private static func text(_ name: String, _ fields: [String: String]) -> String? {
+        guard var text = fields[name] else { return nil }
+        var number = 1
+        while let piece = fields[field(name, number)] {
+            text += piece
+            number += 1
+        }
+        return text
     }
 
     /// The view of a record as HGETALL gives it, under the login's newest id. `nil` where there is none.
@@ -60,13 +97,13 @@ package enum SessionRecord {
 
     private static func details(_ fields: [String: String]) -> SessionDetails {
         var details = SessionDetails()
-        details.deviceName = fields["N"]
-        details.devicePlatform = fields["P"]
-        details.ipAddress = fields["i"]
-        details.location = fields["l"]
-        details.userAgent = fields["g"]
-        details.authMethods = fields["m"].map { $0.split(separator: ",").map(String.init) } ?? []
-        details.attributesJSON = fields["j"]
+        details.deviceName = text("N", fields)
+        details.devicePlatform = text("P", fields)
+        details.ipAddress = text("i", fields)
+        details.location = text("l", fields)
+        details.userAgent = text("g", fields)
+        details.authMethods = text("m", fields).map { $0.split(separator: ",").map(String.init) } ?? []
+        details.attributesJSON = text("j", fields)
         return details
     }
 }

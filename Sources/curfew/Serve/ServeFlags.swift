@@ -76,6 +76,7 @@ struct SessionFlags: ParsableArguments {
     @Option(setting: "api-idle-timeout") var apiIdleTimeout: String?
     @Option(setting: "api-renew-after") var apiRenewAfter: String?
     @Option(setting: "refresh-grace") var refreshGrace: String?
+    @Option(setting: "rotation-grace") var rotationGrace: String?
     @Option(setting: "max-sessions-per-user") var maxSessionsPerUser: String?
     @Option(setting: "on-session-limit") var onSessionLimit: String?
 }

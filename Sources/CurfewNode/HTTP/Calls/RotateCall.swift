@@ -3,8 +3,6 @@
 import CurfewCore
 
 extension Calls {
-    private static let longestGrace = Duration.seconds(60)
-
     func rotateSession(_ request: CallRequest) async throws(Problem) -> Answer {
         guard let session = SessionID(request.parameters[0]) else { throw Problem(.notFound) }
         let wanted = try rotateRequest(request.body)
@@ -24,9 +22,9 @@ extension Calls {
         guard !body.isEmpty else { return wanted }
         var reader = try BodyReader(body)
         if let text = try reader.string("grace") {
-            guard let grace = Duration(setting: text), grace >= .zero, grace <= Calls.longestGrace else {
+            guard let grace = Duration(setting: text), grace >= .zero, grace <= NodeConfiguration.longestGrace else {
                 throw .outOfRange(
-                    "grace: expected a duration from 0s to \(Calls.longestGrace.settingText), such as 10s")
+                    "grace: expected a duration from 0s to \(NodeConfiguration.longestGrace.settingText), such as 10s")
             }
             wanted.grace = grace
         }
