@@ -86,7 +86,6 @@ extension PartitionFeed {
         // Tags, not numbers: a new primary may already have overtaken the old number.
         guard history.contains(reply.head) else { return loadAgain() }
         if watchedSince == nil { watchedSince = reply.repliedAt }
-        confirmedAsOf = max(confirmedAsOf, reply.sentAt)
         if reply.sentAt >= newcomerUntil { freshAsOf = max(freshAsOf, reply.sentAt) }
         return settleStrays()
     }

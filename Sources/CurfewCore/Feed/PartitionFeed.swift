@@ -16,8 +16,6 @@ public struct PartitionFeed: Sendable {
     public internal(set) var newcomerUntil = BootTime.distantPast
     /// When the first poll of this chain on this connection was answered; the fence's trust in membership counts from it.
     public internal(set) var watchedSince: BootTime?
-    /// The last poll that was caught up with, whether or not it made this node fresh.
-    public internal(set) var confirmedAsOf = BootTime.distantPast
     /// Terms that this node has joined.
     public internal(set) var termCount = 0
     /// The last event in Redis' log, as the last poll said.
@@ -86,14 +84,17 @@ public struct PartitionFeed: Sendable {
     public func hasApplied(_ position: LogPosition) -> Bool { history?.contains(position) ?? false }
 
     /// Whether an answer from memory has everything up to this event, for who asked at `start`. Either the very tag was applied,
-    /// or a poll sent since then was caught up with, and
+    /// or a poll sent since then made this node fresh, and
     /// - the number is older than what the history keeps: a chain that is followed has it behind it; or
     /// - this node has lived through a term's end: where Redis lost the event, what made the node fresh again is what was
     ///   re-asserted. Without that an event that this Redis does not have is none of its own, and never reached.
+    ///
+    /// 1. This node is fresh. 2. A revoke is answered, and lost with its term. 3. This node polls the next term's Redis, and everything
+    /// is `same`: it is a newcomer there, since nobody has written the revoke again yet, and serves what the term before made fresh.
     public func reaches(_ position: LogPosition, since start: BootTime) -> Bool {
         guard let history else { return false }
         if history.contains(position) { return true }
-        return confirmedAsOf >= start && (position.seq < history.oldestSeq || termCount > 1)
+        return freshAsOf >= start && (position.seq < history.oldestSeq || termCount > 1)
     }
 
     /// Raises the mark.

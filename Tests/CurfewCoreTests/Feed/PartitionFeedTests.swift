@@ -204,9 +204,25 @@ struct PartitionFeedTests {
 
         _ = feed.handle(.connected(F.otherReign))
         _ = feed.handle(F.snapshot(at: 3000))
-        _ = feed.handle(F.poll(sentAt: 3100, head: F.origin, reign: F.otherReign))
-        #expect(feed.reaches(F.position(2), since: F.at(3100)), "lost with the term before, and re-asserted")
-        #expect(!feed.reaches(F.position(2), since: F.at(3101)), "no poll was sent since then")
+        _ = feed.handle(F.poll(sentAt: 4020, head: F.origin, reign: F.otherReign))
+        #expect(feed.reaches(F.position(2), since: F.at(4020)), "lost with the term before, and re-asserted")
+        #expect(!feed.reaches(F.position(2), since: F.at(4021)), "no poll was sent since then")
+    }
+
+    @Test(
+        "reaches nothing that a term lost while it is a newcomer in the next, though it is still fresh from before",
+        arguments: [UInt64(1), 5])
+    func reachesNothingAsNewcomer(seq: UInt64) {
+        // The new log is behind the lost event, or has overtaken it.
+        let head = F.position(seq, fork: 1)
+        var feed = F.freshFeed
+        _ = feed.handle(.connected(F.otherReign))
+        _ = feed.handle(F.snapshot(head: head, at: 2100))
+        _ = feed.handle(F.poll(sentAt: 2200, head: head, reign: F.otherReign))
+        #expect(feed.isFresh(at: F.at(2200)))
+        #expect(!feed.reaches(F.position(2), since: F.at(2200)), "nobody may have written it again yet")
+        _ = feed.handle(F.poll(sentAt: 3120, head: head, reign: F.otherReign))
+        #expect(feed.reaches(F.position(2), since: F.at(2200)))
     }
 
     @Test("reaches what its history no longer keeps, by a poll that was sent since")
