@@ -42,7 +42,7 @@ public struct PartitionFeed: Sendable {
     var reign: Reign?
     var history: TagHistory?
     /// The poll whose head is being caught up with.
-    var catchingUp: PollReply?
+    public internal(set) var catchingUp: PollReply?
     /// Events heard that did not chain: re-asserted if a later poll finds that the log lacks them.
     var strays: [Event] = []
     /// More strays were heard than are kept: only a reconcile settles them.

@@ -5,13 +5,14 @@ import CurfewNode
 
 extension Checker {
     /// What a fresh node has applied, up to the head that its last poll named, is in the log of its term's Redis, and in force.
-    /// (Before its first poll on a chain, and while it reads the log up to a newer head, it is fresh from what was before; past that
-    /// head a late message of a lost fork can pass for the next event until the next poll.)
+    /// (Before its first poll on a chain, and while it reads the log up to a newer head, it is fresh from what was before: what it reads
+    /// then, or hears, may be of the next term already, as the head's tag will tell. Past that head a late message of a lost fork can pass
+    /// for the next event until the next poll.)
     func checkChain(_ node: SimulatedNode, _ partition: Partition) {
         let now = node.parts.service.clock.boot()
         let feed = node.table.withPartition(partition) { $0.feed }
-        guard feed.isFresh(at: now), feed.watchedSince != nil, let applied = feed.applied, let head = feed.head,
-            applied.seq >= head.seq, let term = term(of: node, partition)
+        guard feed.isFresh(at: now), feed.watchedSince != nil, feed.catchingUp == nil, let applied = feed.applied,
+            let head = feed.head, let term = term(of: node, partition)
         else { return }
         let events = log.events(in: partition, term: term)
         if let entry = events.last(where: { $0.position.seq == head.seq }), !feed.hasApplied(entry.position) {
