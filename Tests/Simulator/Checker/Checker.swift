@@ -141,7 +141,8 @@ final class Checker {
         var named = before?.sessions ?? []
         if case .sessions(let ids) = event.change { named.formUnion(ids) }
         changes[number].written[partition] = TrackedChange.Written(
-            term: term, at: agenda.now, sessions: named, cutoff: max(before?.cutoff ?? .zero, event.change.cutoff),
+            term: term, at: agenda.now, sessions: named,
+            stamp: max(before?.stamp ?? .zero, event.change.stamp ?? .zero),
             clockSeconds: clockSeconds, mark: marks[term][partition] ?? 0,
             isTermYoung: agenda.now < deployment.terms[term].began + bound, latestClockSeconds: latestClockSeconds)
     }
@@ -254,7 +255,8 @@ final class Checker {
             let version = change.version
         else { return }
         if active.permissionsVersion == version, case .permissions(_, let permissions) = change.kind,
-            active.permissions != permissions
+            active.permissions != permissions,
+            !changes.contains(where: { $0.gives(active.permissions, for: change, in: session.partition) })
         {
             report("I2 (permissions)", "\(node.name) answers with other permissions than version \(version) has")
         }

@@ -154,8 +154,8 @@ final class TrackedChange: @unchecked Sendable {
         var term: Int
         var at: Int64
         var sessions: Set<SessionID>
-        /// Tokens with a smaller stamp are over.
-        var cutoff: Stamp
+        /// Tokens with a smaller one are over, or carry other permissions; zero where it names sessions.
+        var stamp: Stamp
         /// What its Redis' clock showed.
         var clockSeconds: Int64
         /// The highest stamp that its Redis began with, or that a node brought before.
@@ -209,6 +209,16 @@ final class TrackedChange: @unchecked Sendable {
         return written.isTermYoung && Int64(stamp / 1_000_000) < written.clockSeconds + 30
     }
 
+    /// Whether it gives the user these permissions under the version of the other change, by a stamp that another term's Redis gave. One of the
+    /// two had lost the mark then, above which every stamp is given, and the skew bound did not make up for its clock
+    /// (docs/verification.md, "Not promised").
+    func gives(_ permissions: Permissions, for other: TrackedChange, in partition: Partition) -> Bool {
+        guard case .permissions(let user, permissions) = kind, case .permissions(user, _) = other.kind,
+            let written = written[partition], let others = other.written[partition]
+        else { return false }
+        return written.stamp == others.stamp && written.term != others.term
+    }
+
     /// By device, and all but one: those that the user's index names. An index that Redis lost names nobody, nor one that Redis
     /// let go because its clock was ahead of the session's end.
     private func names(_ session: TrackedSession) -> Bool {
@@ -244,18 +254,8 @@ final class TrackedChange: @unchecked Sendable {
     func hasEnded(_ session: TrackedSession, known: Int64?) -> Bool {
         guard case .revoke(let target) = kind, let written = written[session.partition] else { return false }
         guard target.isCutoff else { return written.sessions.contains(session.id) }
-        guard session.claims.stamp < written.cutoff, mayEnd(session, whenever: true) else { return false }
+        guard session.claims.stamp < written.stamp, mayEnd(session, whenever: true) else { return false }
         return session.askedAt <= written.at || (session.term > written.term && session.askedAt <= known ?? .max)
-    }
-}
-
-extension Change {
-    /// Of a user, a tenant or everyone; else zero, which ends nothing.
-    var cutoff: Stamp {
-        switch self {
-        case .user(_, let stamp), .tenant(_, let stamp), .everyone(let stamp): stamp
-        case .sessions, .expired, .superseded, .permissions, .nothing: .zero
-        }
     }
 }
 
