@@ -137,6 +137,31 @@ struct ChainScriptTests {
         }
     }
 
+    @Test("keeps what is written again for as long as whoever knew it, and nothing shorter takes that away")
+    func keptAsLong() async throws {
+        try await Bench.run { bench in
+            let known = bench.known(try await bench.open().incarnation)
+            let session = SessionID(partition: Bench.partition, high: 1, low: 2)
+            let user = try #require(UserID(Bench.user))
+            let until = WallTime(seconds: 9_999_999_999)
+            let changes = [
+                Change.sessions([session]), .expired([session]), .superseded(session, graceMilliseconds: 0),
+                .user(user, Stamp(5)), .everyone(Stamp(5)), .permissions(user, .none, Stamp(5)),
+            ]
+            let entries = changes.map { ReplicatedEntry(change: $0, until: until) }
+            _ = try await bench.redis.run(bench.calls.reassert(entries[...], in: Bench.partition, known))
+            let shorter = changes.map { ReplicatedEntry(change: $0, until: WallTime(seconds: 9_999_999_000)) }
+            _ = try await bench.redis.run(bench.calls.reassert(shorter[...], in: Bench.partition, known))
+            _ = try await bench.revoke(.session(session, user: nil, device: nil), known: known)
+            _ = try await bench.revoke(.user(user), known: known)
+            _ = try await bench.revoke(.everyone, known: known)
+            for entry in entries {
+                let member = try #require(entry.stored?.member)
+                #expect(try bench.command("ZSCORE", "t:{3}:revoked", member) == "9999999999", "\(member)")
+            }
+        }
+    }
+
     @Test("takes what it lacks once, and tells it to everybody by events")
     func reassertion() async throws {
         try await Bench.run { bench in
