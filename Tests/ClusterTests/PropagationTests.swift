@@ -166,7 +166,7 @@ extension ClusterTests {
             let answer = try await revoke(["userId": .string(session.user), "deviceId": "none"], on: cluster.nodes[0])
             let fence = try #require(answer["fence"].string)
             // Of several each must be reached, whichever comes first.
-            for fences in [fence, "\(fence),\(reached)", "\(reached),\(fence)"] {
+            for fences in ["\(reached),\(fence)", "\(fence),\(reached)", fence] {
                 let validated = try await cluster.nodes[1].api.validate(session.token, atLeast: fences)
                 #expect(validated.status == 503, "\(fences)")
                 #expect(validated.code == "revocation_state_stale", "\(fences)")

@@ -203,8 +203,14 @@ extension ClusterTests {
             let view = try await cluster.nodes[2].api.call("GET", "/v1/sessions/\(new.id)").json
             #expect(view["permissions"] == ["read", "pay"] && view["authMethods"] == ["pwd", "otp"])
             #expect(view["createdAt"] == before["createdAt"])
+            // Newer than a change before it, in the inventory too.
+            try await cluster.nodes[0].api.setPermissions(of: old.user, to: ["read"], waits: true)
+            let last = try rotated(try await rotate(new.id, on: cluster.nodes[1], ["permissions": ["pay"]]))
+            #expect(try await cluster.nodes[2].api.validate(last.token).json["permissions"] == ["pay"])
+            let stored = try await cluster.nodes[2].api.call("GET", "/v1/sessions/\(last.id)").json
+            #expect(stored["permissions"] == ["pay"])
             try await cluster.nodes[0].api.setPermissions(of: old.user, to: ["none"], waits: true)
-            #expect(try await cluster.nodes[2].api.validate(new.token).json["permissions"] == ["none"])
+            #expect(try await cluster.nodes[2].api.validate(last.token).json["permissions"] == ["none"])
         }
 
         @Test("the devices hear of it: session.superseded, and the stream ends")

@@ -93,11 +93,11 @@ extension SessionService {
         }
     }
 
-    /// The record has what was given at issue; a change since then is in memory, as for validate.
+    /// The record has what was given at issue, renewal or rotation; a change since then is in memory, as for validate.
     private func withCurrentPermissions(_ view: SessionView) -> SessionView {
         var view = view
         let change = table.withPartition(view.session.partition) { slot in
-            slot.state.permissionsChange(of: view.user, after: view.stamp)
+            slot.state.permissionsChange(of: view.user, after: max(view.stamp, Stamp(view.permissionsVersion)))
         }
         if let change { view.permissions = change.permissions }
         return view

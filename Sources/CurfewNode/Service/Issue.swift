@@ -15,6 +15,7 @@ extension SessionService {
         try checkTokenSize(request)
         // A token's times come from Redis' clock. One that is off would make tokens that live too long, or are dead already.
         guard !isClockOff(for: partition) else { throw .stale(detail: ClockSkew.detail) }
+        if case .session(let id)? = request.replaces { _ = try self.partition(of: id) }
         if request.drawn != nil, let issued = try await issuedBefore(session, request) { return issued }
         var begunAt: Stamp?
         if let state = request.state {
@@ -58,6 +59,7 @@ extension SessionService {
     ) async throws(ServiceError) -> IssuedSession? {
         guard let view = try await followedRecord(of: session) else { return nil }
         guard knownRefusal(of: view) == nil else { throw .conflict(detail: "the session of this login has ended") }
+        guard view.session == session else { throw .conflict(detail: "the session of this login has a newer id") }
         let wall = clock.wall()
         guard view.createdAt.seconds <= wall.seconds + ClockSkew.boundSeconds else {
             throw .stale(detail: ClockSkew.detail)
@@ -115,7 +117,6 @@ extension SessionService {
             guard let claims = try? keyRing.decode(Array(token.utf8)) else { return nil }
             former = (claims.session, claims.user, claims.device)
         case .session(let id):
-            _ = try self.partition(of: id)
             let view = try await followedRecord(of: id)
             former = (id, view?.user, view?.device)
         }

@@ -115,6 +115,7 @@ package struct ScriptCalls: Sendable {
                 String(graceMilliseconds), reauthenticatedAt.map { String($0.seconds) } ?? "",
                 String(lifetime.absoluteSeconds), drawn.map { String($0) } ?? "",
                 permissions?.names.joined(separator: ",") ?? "", permissions == nil ? "0" : "1",
+                session.session.rotated(to: session.session.rotation &- 1).description,
             ] + fields, known)
     }
 
@@ -180,11 +181,18 @@ package struct ScriptCalls: Sendable {
     package func reassert(_ entries: ArraySlice<ReplicatedEntry>, in partition: Partition, _ known: Known)
         -> RedisScriptCall
     {
-        call(
-            Scripts.reassert, partition, known,
-            entries.flatMap { entry in
-                entry.stored.map { [$0.member, String(entry.until.seconds), $0.value] } ?? []
-            })
+        var records: [String] = []
+        var arguments: [String] = []
+        for entry in entries {
+            guard let stored = entry.stored else { continue }
+            var value = stored.value
+            if case .superseded(let id, _) = entry.change {
+                records.append(keys.record(id))
+                value = String(id.rotation)
+            }
+            arguments += [stored.member, String(entry.until.seconds), value]
+        }
+        return call(Scripts.reassert, partition, known, keys: records, arguments)
     }
 
     /// `used`: sessions of this partition, and how long ago (s) each was used last.

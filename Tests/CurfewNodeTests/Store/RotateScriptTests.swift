@@ -151,7 +151,24 @@ import Testing
             _ = try await bench.redis.run(bench.calls.reassert([entry], in: Bench.partition, bench.known(nil)))
             #expect(refusal(try await bench.rotate(other)) == .sessionSuperseded)
             #expect(try await bench.read(other).tombstone == .superseded)
+            #expect(try bench.command("HGET", "t:{3}:s:\(other)", "o") == "1")
+            // The answer that had the number came to nobody: whoever repeats the call gets it now, and nobody else.
+            #expect(refusal(try await bench.rotate(other)) == .sessionSuperseded)
+            #expect(try rotated(try await bench.rotate(other, drawn: 5)).number == 1)
+            #expect(refusal(try await bench.rotate(other, drawn: 6)) == .sessionSuperseded)
             #expect(try rotated(try await bench.rotate(other.rotated(to: 1))).number == 2)
+        }
+    }
+
+    @Test("a number that nobody gave is no id, and changes nothing")
+    func madeUp() async throws {
+        try await Bench.run { bench in
+            let (first, _) = try await bench.issue(1)
+            for number in [1, 5, UInt32.max - 1, .max] {
+                #expect(refusal(try await bench.rotate(first.rotated(to: number))) == .sessionNotFound)
+            }
+            #expect(try rotated(try await bench.rotate(first)).number == 1)
+            #expect(refusal(try await bench.rotate(first.rotated(to: 3))) == .sessionNotFound)
         }
     }
 
