@@ -92,16 +92,21 @@ extension RedisAddress: CustomStringConvertible {
     }
 
     /// Any text that was meant as a Redis URL, with whatever may be a password masked: all up to the last `@`, and a query
-    /// other than `?db=` and a number. Where a query comes before the `@`, either may be the password's.
+    /// other than `?db=` and a number. Where a query comes before the `@`, either may be the password's. By scalars: a mark that follows the
+    /// `@` joins it to another character.
     package static func masked(_ url: String) -> String {
-        let at = url.lastIndex(of: "@")
-        let query = url.firstIndex(of: "?").flatMap { isDatabase(url[$0...]) ? nil : $0 }
+        let scalars = url.unicodeScalars
+        let at = scalars.lastIndex(of: "@")
+        let query = scalars.firstIndex(of: "?").flatMap { isDatabase(url[$0...]) ? nil : $0 }
         guard at != nil || query != nil else { return url }
         var text = ""
         if let at {
-            let scheme = url.firstRange(of: "://").map { url[..<$0.upperBound] } ?? ""
-            let isScheme = scheme.dropLast(3).allSatisfy { $0.isASCII && ($0.isLetter || $0 == "+") }
-            text = (isScheme && scheme.endIndex <= at ? String(scheme) : "") + "***"
+            if let end = scalars.firstRange(of: "://".unicodeScalars)?.upperBound, end <= at,
+                scalars[..<end].dropLast(3).allSatisfy({ $0.isASCII && ($0.properties.isAlphabetic || $0 == "+") })
+            {
+                text = String(scalars[..<end])
+            }
+            text += "***"
             if let query, query < at { return text }
         }
         return text + url[(at ?? url.startIndex)..<(query ?? url.endIndex)] + (query == nil ? "" : "?***")

@@ -104,13 +104,15 @@ struct RedisURL: Equatable {
     private static func credentials(
         _ authority: Substring
     ) throws(RedisAddressError) -> (user: String?, password: String?, host: Substring) {
-        guard let at = authority.lastIndex(of: "@") else { return (nil, nil, authority) }
-        let host = authority[authority.index(after: at)...]
-        guard let colon = authority[..<at].firstIndex(of: ":") else {
+        // By scalars: a mark that follows joins the sign to another character, and the password would be the host's.
+        let scalars = authority.unicodeScalars
+        guard let at = scalars.lastIndex(of: "@") else { return (nil, nil, authority) }
+        let host = authority[scalars.index(after: at)...]
+        guard let colon = scalars[..<at].firstIndex(of: ":") else {
             throw RedisAddressError(problem: "a user without a password")
         }
         guard let user = decoded(authority[..<colon]),
-            let password = decoded(authority[authority.index(after: colon)..<at])
+            let password = decoded(authority[scalars.index(after: colon)..<at])
         else { throw RedisAddressError(problem: "a user or password that is not percent-encoded UTF-8") }
         if user.isEmpty && password.isEmpty { throw RedisAddressError(problem: "an empty user and password") }
         return (user.isEmpty ? nil : user, password, host)

@@ -94,6 +94,13 @@ import Testing
         #expect(RedisAddress.masked("redis://h:1/2") == "redis://h:1/2")
         #expect(RedisAddress.masked("redis://ann:s3/cr@et@h:x") == "redis://***@h:x")
         #expect(RedisAddress.masked("s3cret@h") == "***@h")
+        // A mark that joins the sign before it: found by hostile input.
+        for mark in ["\u{6E1}", "\u{301}", "\u{200D}", "\u{FE0F}"] {
+            #expect(!RedisAddress.masked("http://:s3cret@\(mark)a").contains("s3cret"))
+            #expect(!RedisAddress.masked("redis://h:1/2?\(mark)s3cret").contains("s3cret"))
+            let url = "redis://ann:s3cret@\(mark)h:1"
+            #expect((try? RedisAddress(url: url)).map { $0.password == "s3cret" } ?? true)
+        }
         #expect(RedisAddress.masked("redis://ann:s3cr?et@h:1") == "redis://***")
         #expect(RedisAddress.masked("redis:s3cret://x@h:1") == "***@h:1")
         #expect(RedisAddress.masked("redis+unix:///r.sock?db=1&password=s3cret") == "redis+unix:///r.sock?***")

@@ -145,7 +145,7 @@ private typealias Bench = ScriptBench
         try await Bench.run { bench in
             let (session, _) = try await bench.issue(1, idle: 100)
             try age(session, by: 1000, bench)
-            for skew: Int64 in [-31, 31] { #expect(try await expire([session], skew: skew, bench).left == 0) }
+            for skew: Int64 in [-40, 40] { #expect(try await expire([session], skew: skew, bench).left == 0) }
         }
     }
 
