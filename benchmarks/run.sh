@@ -2,9 +2,9 @@
 # Measures Curfew beside what it is compared with, in the same run on the same machine, and prints ratios first, then
 # what they are made of. Results go to benchmarks/results as JSON.
 #
-#     benchmarks/run.sh [--quick] [--only verdict|validate|propagation] [--binary PATH]
+#     benchmarks/run.sh [--quick] [--only verdict|validate|propagation|sessions] [--binary PATH]
 #
-# --quick takes a minute, is less exact, and writes to results/raw, which git ignores. --binary measures that curfew
+# --quick takes two minutes, is less exact, and writes to results/raw, which git ignores. --binary measures that curfew
 # instead of building one.
 set -euo pipefail
 
@@ -27,19 +27,20 @@ while [ $# -gt 0 ]; do
     shift
 done
 case $only in
-    '' | verdict | validate | propagation) ;;
+    '' | verdict | validate | propagation | sessions) ;;
     *)
-        echo "--only: $only, expected verdict, validate or propagation" >&2
+        echo "--only: $only, expected verdict, validate, propagation or sessions" >&2
         exit 64
         ;;
 esac
 wants() { [ -z "$only" ] || [ "$only" = "$1" ]; }
+wants_node() { [ "$only" != verdict ]; }
 
 # How much of everything. Read by lib/*.sh.
-export sessions=10000 tombstones=10000 rounds=7 seconds=5 revokes=600 stops=15
+export sessions=10000 tombstones=10000 rounds=7 seconds=5 revokes=600 stops=15 weighed=100000 issued=20000
 results=$here/results
 if [ "$quick" = 1 ]; then
-    rounds=3 seconds=2 revokes=150 stops=3
+    rounds=3 seconds=2 revokes=150 stops=3 weighed=10000 issued=10000
     results=$here/results/raw
 fi
 mkdir -p "$results"
@@ -60,12 +61,12 @@ revision=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
 [ -z "$(git -C "$root" status --porcelain -- Sources Package.swift 2>/dev/null)" ] || revision+=-dirty
 [ -z "$given" ] || revision=unknown
 curfew=$given
-if [ -z "$given" ] && { wants validate || wants propagation; }; then
+if [ -z "$given" ] && wants_node; then
     echo "The first optimised build, with all dependencies, takes several minutes" >&2
     build "$root" --scratch-path "$root/.build-release" --product curfew
     curfew=$root/.build-release/release/curfew
 fi
-if wants validate || wants propagation; then
+if wants_node; then
     build "$here/tools"
 fi
 tools=$here/tools/.build/release
@@ -77,6 +78,8 @@ if wants verdict; then build "$here/verdict" --product verdict; fi
 . "$here/lib/validate.sh"
 # shellcheck source=benchmarks/lib/propagation.sh
 . "$here/lib/propagation.sh"
+# shellcheck source=benchmarks/lib/sessions.sh
+. "$here/lib/sessions.sh"
 
 work=$(mktemp -d)
 clean_up() {
@@ -108,6 +111,10 @@ fi
 if wants propagation; then
     measure_propagation
     files+=("$results/propagation.json")
+fi
+if wants sessions; then
+    measure_sessions
+    files+=("$results/sessions.json")
 fi
 
 jq -rs -f "$here/lib/report.jq" "${files[@]}"

@@ -1,12 +1,17 @@
--- wrk: GET with a bearer token, cycling through the lines of $BEARERS; at the end one line of JSON on standard error.
+-- wrk: GET with a bearer token, cycling through the lines of $BEARERS, and with the field $HEADER where there is one; at
+-- the end one line of JSON on standard error.
 -- Every connection takes the next token, so that no two requests in a row are of the same session.
 
 local requests = {}
 local at = 0
 
 function init(_)
+    local headers = {}
+    local name, value = string.match(os.getenv("HEADER") or "", "^([^:]+): (.+)$")
+    if name then headers[name] = value end
     for line in io.lines(os.getenv("BEARERS")) do
-        requests[#requests + 1] = wrk.format("GET", nil, { ["Authorization"] = "Bearer " .. line })
+        headers["Authorization"] = "Bearer " .. line
+        requests[#requests + 1] = wrk.format("GET", nil, headers)
     end
 end
 

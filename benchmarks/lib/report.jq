@@ -3,9 +3,11 @@
 def places($n): . * pow(10; $n) | round | . / pow(10; $n) | tostring;
 def pad($n): tostring | . + (" " * ([$n - length, 1] | max));
 def row($name; $cells): "  " + ($name | pad(44)) + ($cells | map(pad(13)) | join(""));
+def spread: "\(.median | places(3)) (\(.least | places(3))–\(.most | places(3)))";
 def of($name): map(select(.benchmark == $name)) | first;
 
 of("validate") as $validate | of("verdict") as $verdict | of("propagation") as $propagation
+| of("sessions") as $sessions
 | "Ratios",
   ($verdict | values |
     row("verdict : bare HMAC"; ["\(.verdictPerBareHMAC | places(2))", "goal ≤ 3"]),
@@ -23,6 +25,13 @@ of("validate") as $validate | of("verdict") as $verdict | of("propagation") as $
     row("fenced revoke : PUBLISH to delivery"; [
         "\(.fencedRevoke.p50 / .publishToDelivery.p50 | places(2)) p50",
         "\(.fencedRevoke.p99 / .publishToDelivery.p99 | places(2)) p99"])),
+  ($sessions | values |
+    row("memory a session : one key with the answer"; [
+        "\(.memory.withUserAgent.bytesPerSession / .memory.plain.bytesPerSession | places(2))",
+        "\(.memory.withoutUserAgent.bytesPerSession / .memory.plain.bytesPerSession | places(2)) without user agent"]),
+    row("issue : the bare writes, Redis' CPU"; ["\(.issue.redisCPUToBare | spread)", "goal ≤ 2"]),
+    row("validate, noted : not noted, requests/s"; ["\(.activity.requestsPerSecondToUnnoted | spread)", "goal ≥ 0.97"]),
+    row("validate, noted : not noted, CPU a request"; ["\(.activity.serverCPUToUnnoted | spread)"])),
   ($verdict | values | "", "One verdict, in process, a token of \(.tokenBytes) bytes",
     row("verdict"; ["\(.verdictNanoseconds) ns", "\(.allocationsPerVerdict) allocations"]),
     row("bare HMAC"; ["\(.bareHMACNanoseconds) ns"]),
@@ -42,4 +51,21 @@ of("validate") as $validate | of("verdict") as $verdict | of("propagation") as $
     | $names | keys_unsorted[] as $key | $propagation[$key] | row($names[$key]; [.p50, .p90, .p99, .max])),
     row("one node stopped: answered `fenced`"; ["\(.stoppedAnsweredFenced) of \(.fencedRevokeOneStopped.count)"]),
     row("healthy, but not `acknowledged`"; [.healthyNotAcknowledged]),
-    row("active after a refusal, after a fence"; [.activeAfterRefusal, .activeAfterFence]))
+    row("active after a refusal, after a fence"; [.activeAfterRefusal, .activeAfterFence])),
+  ($sessions | values | "", "Redis' memory, \(.memory.withUserAgent.sessions) sessions, bytes a session (goal ≤ 450)",
+    row(""; ["all", "record", "index", "due", "the rest"]),
+    (.memory | {withoutUserAgent, withUserAgent, plain} | to_entries[] | row(
+        {withoutUserAgent: "without user agent", withUserAgent: "with a user agent of \(.value.userAgentBytes) bytes",
+            plain: "one key, the answer's \(.value.valueBytes) bytes"}[.key];
+        .value | [.bytesPerSession, "\(.recordBytes) \(.recordEncoding // "")", .indexBytes // "–", .dueBytes // "–", .otherBytes])),
+    "", "Redis' CPU an issue, \(.issue.rounds) rounds of \(.issue.callsPerRun)",
+    row(""; ["µs CPU", "reads a call", "calls/s"]),
+    (.issue.contenders | {curfew, bare} | to_entries[] | row(
+        {curfew: "curfew, issue", bare: "the same writes, nothing else"}[.key];
+        .value | [.redisMicrosecondsPerCall, .readsPerCall, .callsPerSecond])),
+    row("the node's polls meanwhile, µs CPU a second"; [.issue.pollsRedisMicrosecondsPerSecond]),
+    "", "Validate and the note of a use, \(.activity.rounds) rounds of \(.activity.secondsPerRun) s",
+    row(""; ["µs CPU", "requests/s", "not 200"]),
+    (.activity.contenders | {noted, unnoted} | to_entries[] | row(
+        {noted: "noted", unnoted: "Curfew-Activity: none"}[.key];
+        .value | [.serverMicrosecondsPerRequest, .requestsPerSecond, .notOK])))

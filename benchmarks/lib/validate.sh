@@ -75,13 +75,13 @@ answer_bytes() {
         "http://127.0.0.1:$peer_port/v1/validate" | awk '{ print $1 + $2 }'
 }
 
-# load CONTENDER PORT BEARERS PID [REDIS_PID]: one run; appends a line to $raw, but not in the round that warms up.
+# load CONTENDER PORT BEARERS PID [REDIS_PID]: one run, with the field `header` where that is set; appends a line to $raw, but not in the round that warms up.
 load() {
     local contender=$1 port=$2 bearers=$3 server=$4 redis=${5:-} cpu_server cpu_redis=0 line duration=$seconds
     [ "$round" != 0 ] || duration=1
     cpu_server=$(cpu_microseconds "$server")
     [ -z "$redis" ] || cpu_redis=$(cpu_microseconds "$redis")
-    BEARERS=$work/$bearers wrk -t1 -c"$connections" -d"${duration}s" -s "$here/validate.lua" \
+    BEARERS=$work/$bearers HEADER=${header:-} wrk -t1 -c"$connections" -d"${duration}s" -s "$here/validate.lua" \
         "http://127.0.0.1:$port/v1/validate" 2>"$work/wrk.json" >"$work/wrk.log"
     cpu_server=$(($(cpu_microseconds "$server") - cpu_server))
     [ -z "$redis" ] || cpu_redis=$(($(cpu_microseconds "$redis") - cpu_redis))

@@ -11,6 +11,7 @@ let package = Package(
     targets: [
         .target(name: "Wire", swiftSettings: strict),
         .executableTarget(name: "seed", dependencies: ["Wire"], swiftSettings: strict),
+        .executableTarget(name: "issue", dependencies: ["Wire"], swiftSettings: strict),
         .executableTarget(name: "propagation", dependencies: ["Wire"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -82,6 +82,17 @@ public enum Requests {
         return post("/v1/issue", body, apiKey)
     }
 
+    /// An issue with everything that is known of a device; an empty user agent is none.
+    public static func login(user: String, userAgent: String, apiKey: String) -> [UInt8] {
+        let agent = userAgent.isEmpty ? "" : "\"userAgent\":\"\(userAgent)\","
+        let body =
+            "{\"userId\":\"\(user)\",\"deviceId\":\"dev_7f3a91c2\",\"kind\":\"web\","
+            + "\"device\":{\"name\":\"Ada's MacBook\",\"platform\":\"macos\"},\(agent)"
+            + "\"ipAddress\":\"203.0.113.195\",\"location\":\"Berlin, DE\",\"authMethods\":[\"pwd\",\"otp\"],"
+            + "\"permissions\":[\"docs:read\",\"docs:write\"]}"
+        return post("/v1/issue", body, apiKey)
+    }
+
     public static func revoke(session: String, waits: Bool, apiKey: String) -> [UInt8] {
         let wait = waits ? "cluster" : "none"
         return post("/v1/revoke", "{\"sessionId\":\"\(session)\",\"reason\":\"security\",\"wait\":\"\(wait)\"}", apiKey)

@@ -2,30 +2,7 @@
 // application would keep them: one key a session, whose value is what validate answers. Writes a file of tokens and
 // one of session ids, a line each, and prints the sizes as JSON.
 
-import Glibc
 import Wire
-
-/// Sends requests on several connections at once, a batch at a time, so that the node's work overlaps.
-struct Lanes {
-    static let count = 16
-    private let connections: [HTTPConnection]
-
-    init(port: UInt16) throws { connections = try (0..<Lanes.count).map { _ in try HTTPConnection(port: port) } }
-
-    /// The answers, in order.
-    func call(_ requests: [[UInt8]], expecting status: Int) throws -> [HTTPAnswer] {
-        var answers: [HTTPAnswer] = []
-        answers.reserveCapacity(requests.count)
-        for start in stride(from: 0, to: requests.count, by: Lanes.count) {
-            let batch = requests[start..<min(start + Lanes.count, requests.count)]
-            for (connection, request) in zip(connections, batch) { try connection.send(request) }
-            for (connection, _) in zip(connections, batch) {
-                answers.append(try connection.receive().expecting(status))
-            }
-        }
-        return answers
-    }
-}
 
 struct Seed {
     let arguments: Arguments
@@ -47,10 +24,10 @@ struct Seed {
             ended.map { Requests.revoke(session: $0.session, waits: false, apiKey: apiKey) }, expecting: 200)
         let validations = try open.call(live.map { Requests.validate(token: $0.token) }, expecting: 200)
         try keep(zip(live.map(\.session), validations.map(\.body)), in: Redis(path: arguments.text("redis-socket")))
-        try write(live.map(\.token), to: arguments.text("tokens"))
-        try write(live.map(\.session), to: arguments.text("ids"))
+        try writeLines(live.map(\.token), to: arguments.text("tokens"))
+        try writeLines(live.map(\.session), to: arguments.text("ids"))
         guard let first = validations.first else { return }
-        try write([String(decoding: first.body, as: UTF8.self)], to: arguments.text("body"))
+        try writeLines([String(decoding: first.body, as: UTF8.self)], to: arguments.text("body"))
         print(
             "{\"sessions\":\(live.count),\"tombstones\":\(ended.count),\"tokenBytes\":\(live[0].token.utf8.count),"
                 + "\"answerBytes\":\(first.byteCount),\"bodyBytes\":\(first.body.count)}")
@@ -69,14 +46,6 @@ struct Seed {
             try redis.socket.send(Redis.command([Array("SET".utf8), Array("session:\(session)".utf8), body]))
             try redis.expect(Array("+OK\r\n".utf8))
         }
-    }
-
-    /// Mode 0600: tokens are secrets, even these.
-    private func write(_ lines: [String], to path: String) throws {
-        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0, let file = fdopen(descriptor, "w") else { throw WireError("\(path): can't be written") }
-        defer { fclose(file) }
-        for line in lines { fputs(line + "\n", file) }
     }
 }
 
