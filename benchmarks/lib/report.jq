@@ -29,7 +29,8 @@ of("validate") as $validate | of("verdict") as $verdict | of("propagation") as $
     row("memory a session : one key with the answer"; [
         "\(.memory.withUserAgent.bytesPerSession / .memory.plain.bytesPerSession | places(2))",
         "\(.memory.withoutUserAgent.bytesPerSession / .memory.plain.bytesPerSession | places(2)) without user agent"]),
-    row("issue : the bare writes, Redis' CPU"; ["\(.issue.redisCPUToBare | spread)", "goal ≤ 2"]),
+    row("issue : the bare writes, Redis' CPU"; ["\(.issue.redisCPUToBare | spread)", "goal ≤ 2,",
+        "\(.issue.redisCPUToBareWithoutPolls.median | places(2)) without polls"]),
     row("validate, noted : not noted, requests/s"; ["\(.activity.requestsPerSecondToUnnoted | spread)", "goal ≥ 0.97"]),
     row("validate, noted : not noted, CPU a request"; ["\(.activity.serverCPUToUnnoted | spread)"])),
   ($verdict | values | "", "One verdict, in process, a token of \(.tokenBytes) bytes",
@@ -59,10 +60,10 @@ of("validate") as $validate | of("verdict") as $verdict | of("propagation") as $
             plain: "one key, the answer's \(.value.valueBytes) bytes"}[.key];
         .value | [.bytesPerSession, "\(.recordBytes) \(.recordEncoding // "")", .indexBytes // "–", .dueBytes // "–", .otherBytes])),
     "", "Redis' CPU an issue, \(.issue.rounds) rounds of \(.issue.callsPerRun)",
-    row(""; ["µs CPU", "reads a call", "calls/s"]),
+    row(""; ["µs CPU", "µs a script", "reads a call", "calls/s"]),
     (.issue.contenders | {curfew, bare} | to_entries[] | row(
         {curfew: "curfew, issue", bare: "the same writes, nothing else"}[.key];
-        .value | [.redisMicrosecondsPerCall, .readsPerCall, .callsPerSecond])),
+        .value | [.redisMicrosecondsPerCall, .microsecondsPerScript, .readsPerCall, .callsPerSecond])),
     row("the node's polls meanwhile, µs CPU a second"; [.issue.pollsRedisMicrosecondsPerSecond]),
     "", "Validate and the note of a use, \(.activity.rounds) rounds of \(.activity.secondsPerRun) s",
     row(""; ["µs CPU", "requests/s", "not 200"]),

@@ -7,7 +7,9 @@ def by_contender: group_by(.contender) | map({key: .[0].contender, value: .}) | 
 def ratio($contender; $peer; field): [.[$contender], .[$peer]] | transpose | map((.[0] | field) / (.[1] | field))
     | {median: (median | places(3)), least: (min | places(3)), most: (max | places(3))};
 
-($issues | map(. + {each: (.redis / .calls)})) as $issues
+# `own`: without the node's polls, as many as there are when nobody calls.
+($issues | map(. + {each: (.redis / .calls),
+    own: ((.redis - (if .contender == "curfew" then $idle * .seconds else 0 end)) / .calls)})) as $issues
 | ($uses | map(. + {each: (.server / .requests), perSecond: (.requests / .seconds)})) as $uses
 | ($issues | by_contender) as $issue | ($uses | by_contender) as $use
 | {benchmark: "sessions"} + $about + {
@@ -19,9 +21,11 @@ def ratio($contender; $peer; field): [.[$contender], .[$peer]] | transpose | map
     issue: {
         rounds: ($issue.curfew | length), callsPerRun: $issues[0].calls,
         redisCPUToBare: ($issue | ratio("curfew"; "bare"; .each)),
+        redisCPUToBareWithoutPolls: ($issue | ratio("curfew"; "bare"; .own)),
         pollsRedisMicrosecondsPerSecond: $idle,
         contenders: ($issue | map_values({
             redisMicrosecondsPerCall: (map(.each) | median | places(2)),
+            microsecondsPerScript: (map(.scriptMicroseconds / .scripts) | median | places(2)),
             readsPerCall: (map(.reads / .calls) | median | places(2)),
             callsPerSecond: (map(.calls / .seconds) | median | round)
         }))
@@ -37,7 +41,8 @@ def ratio($contender; $peer; field): [.[$contender], .[$peer]] | transpose | map
         }))
     },
     runs: {
-        issue: ($issues | map({contender, round, calls, seconds: (.seconds | places(3)), redisCPUMicroseconds: .redis, reads})),
+        issue: ($issues | map({contender, round, calls, seconds: (.seconds | places(3)), redisCPUMicroseconds: .redis, reads,
+            scripts, scriptMicroseconds})),
         activity: ($uses | map({contender, round, requests, seconds, serverCPUMicroseconds: .server, refused, broken}))
     }
 }

@@ -123,21 +123,29 @@ issue_bare() {
 
 # count_redis CONTENDER REDIS PID COMMAND...: appends a line to $issues, but not in the round that warms up.
 count_redis() {
-    local contender=$1 redis=$2 pid=$3 cpu reads start
+    local contender=$1 redis=$2 pid=$3 cpu start before after
     shift 3
-    reads=$(reads_processed "$redis")
+    before=$(redis_counts "$redis")
     start=$EPOCHREALTIME
     cpu=$(cpu_microseconds "$pid")
     "$@" >"$work/count.log" 2>&1
     cpu=$(($(cpu_microseconds "$pid") - cpu))
-    reads=$(($(reads_processed "$redis") - reads))
+    after=$(redis_counts "$redis")
     [ "$round" = 0 ] || jq -nc --arg contender "$contender" --argjson round "$round" --argjson calls "$issued" \
-        --argjson redis "$cpu" --argjson reads "$reads" --argjson from "$start" --argjson to "$EPOCHREALTIME" \
-        '{contender: $contender, round: $round, calls: $calls, redis: $redis, reads: $reads, seconds: ($to - $from)}' \
-        >>"$issues"
+        --argjson redis "$cpu" --argjson from "$start" --argjson to "$EPOCHREALTIME" \
+        --argjson before "$before" --argjson after "$after" \
+        '{contender: $contender, round: $round, calls: $calls, redis: $redis, seconds: ($to - $from),
+            reads: ($after.reads - $before.reads), scripts: ($after.scripts - $before.scripts),
+            scriptMicroseconds: ($after.microseconds - $before.microseconds)}' >>"$issues"
 }
 
-reads_processed() { ask "$1" info stats | sed -n 's/^total_reads_processed:\([0-9]*\).*/\1/p'; }
+# How often Redis read from a socket, how many scripts it ran, and for how long.
+redis_counts() {
+    ask "$1" info everything | tr -d '\r' | awk -F '[:=,]' '
+        /^total_reads_processed:/ { reads = $2 }
+        /^cmdstat_evalsha:/ { scripts = $3; microseconds = $5 }
+        END { printf "{\"reads\":%d,\"scripts\":%d,\"microseconds\":%d}", reads, scripts, microseconds }'
+}
 
 # Validate with a note of the session's use, which is what it does, beside validate without one. The header that says so costs
 # its parsing; so the other side sends one that is as long and that the node looks at as closely, and that changes nothing.
