@@ -31,6 +31,7 @@ of("validate") as $validate | of("verdict") as $verdict | of("propagation") as $
         "\(.memory.withoutUserAgent.bytesPerSession / .memory.plain.bytesPerSession | places(2)) without user agent"]),
     row("issue : the bare writes, Redis' CPU"; ["\(.issue.redisCPUToBare | spread)", "goal ≤ 2,",
         "\(.issue.redisCPUToBareWithoutPolls.median | places(2)) without polls"]),
+    row("issue's script alone : the bare writes"; ["\(.issue.replayedRedisCPUToBare | spread)"]),
     row("validate, noted : not noted, requests/s"; ["\(.activity.requestsPerSecondToUnnoted | spread)", "goal ≥ 0.97"]),
     row("validate, noted : not noted, CPU a request"; ["\(.activity.serverCPUToUnnoted | spread)"])),
   ($verdict | values | "", "One verdict, in process, a token of \(.tokenBytes) bytes",
@@ -61,8 +62,8 @@ of("validate") as $validate | of("verdict") as $verdict | of("propagation") as $
         .value | [.bytesPerSession, "\(.recordBytes) \(.recordEncoding // "")", .indexBytes // "–", .dueBytes // "–", .otherBytes])),
     "", "Redis' CPU an issue, \(.issue.rounds) rounds of \(.issue.callsPerRun)",
     row(""; ["µs CPU", "µs a script", "reads a call", "calls/s"]),
-    (.issue.contenders | {curfew, bare} | to_entries[] | row(
-        {curfew: "curfew, issue", bare: "the same writes, nothing else"}[.key];
+    (.issue.contenders | {curfew, replayed, bare} | to_entries[] | row(
+        {curfew: "curfew, issue", replayed: "its script, called without a pause", bare: "the same writes, nothing else"}[.key];
         .value | [.redisMicrosecondsPerCall, .microsecondsPerScript, .readsPerCall, .callsPerSecond])),
     row("the node's polls meanwhile, µs CPU a second"; [.issue.pollsRedisMicrosecondsPerSecond]),
     "", "Validate and the note of a use, \(.activity.rounds) rounds of \(.activity.secondsPerRun) s",

@@ -9,7 +9,7 @@ def ratio($contender; $peer; field): [.[$contender], .[$peer]] | transpose | map
 
 # `own`: without the node's polls, as many as there are when nobody calls.
 ($issues | map(. + {each: (.redis / .calls),
-    own: ((.redis - (if .contender == "curfew" then $idle * .seconds else 0 end)) / .calls)})) as $issues
+    own: ((.redis - (if .contender == "bare" then 0 else $idle * .seconds end)) / .calls)})) as $issues
 | ($uses | map(. + {each: (.server / .requests), perSecond: (.requests / .seconds)})) as $uses
 | ($issues | by_contender) as $issue | ($uses | by_contender) as $use
 | {benchmark: "sessions"} + $about + {
@@ -22,6 +22,7 @@ def ratio($contender; $peer; field): [.[$contender], .[$peer]] | transpose | map
         rounds: ($issue.curfew | length), callsPerRun: $issues[0].calls,
         redisCPUToBare: ($issue | ratio("curfew"; "bare"; .each)),
         redisCPUToBareWithoutPolls: ($issue | ratio("curfew"; "bare"; .own)),
+        replayedRedisCPUToBare: ($issue | ratio("replayed"; "bare"; .own)),
         pollsRedisMicrosecondsPerSecond: $idle,
         contenders: ($issue | map_values({
             redisMicrosecondsPerCall: (map(.each) | median | places(2)),

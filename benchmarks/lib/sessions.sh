@@ -4,6 +4,8 @@
 
 user_agent='Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.6 Safari/605.1.15'
 
+some_session=ses_7f3a91c2k0Xw__rand_int__
+
 measure_sessions() {
     local memory=$work/memory.raw issues=$work/issues.raw uses=$work/uses.raw polls value_bytes
     : >"$memory"
@@ -77,17 +79,25 @@ weigh_plain() {
     end_processes
 }
 
-# Redis' CPU for `issued` logins through a node, beside as many calls of a script that only writes; in turns, each on its own
-# Redis. The script's arguments are those of a record that the node wrote.
+# Redis' CPU for `issued` logins through a node, beside as many calls of a script that only writes, on a Redis of its own; in
+# turns. Its fields are those of a record that the node wrote. Between the two, the node's own call, driven like the bare one:
+# a Redis that is called without a pause has warm caches and does not have to be woken.
 measure_issues() {
-    local redis_node redis_bare bare session record fields expires round
+    local redis_node redis_bare bare session record fields expires call round
     echo "Redis' CPU an issue: starting a node and two Redis" >&2
     start_redis redis-bare
     redis_bare=$launched
     start_redis redis-node
     redis_node=$launched
     start_node node redis-node
+    launch monitor redis-cli -s "$work/redis-node.sock" monitor
+    wait_until monitor grep -q OK "$work/monitor.log"
     session=$(issue_sessions 1 first_ "$user_agent" | jq -r .session)
+    wait_until monitor grep -q "\"EVALSHA\" .*$session" "$work/monitor.log"
+    end_processes "$launched"
+    # Its words are in double quotes, which xargs takes off.
+    mapfile -t call < <(grep -m 1 "\"EVALSHA\" .*$session" "$work/monitor.log" | sed 's/^[^"]*//' |
+        sed "s/$session/$some_session/g; s/first_1000000/u___rand_int__/g" | xargs -n 1 printf '%s\n')
     record=$(ask redis-node --scan --pattern "*:s:$session")
     mapfile -t fields < <(ask redis-node hgetall "$record")
     expires=$(ask redis-node hget "$record" x)
@@ -96,9 +106,11 @@ measure_issues() {
         [ "$round" = 0 ] || echo "  round $round of $rounds" >&2
         if ((round % 2)); then
             issue_curfew
+            issue_replayed
             issue_bare
         else
             issue_bare
+            issue_replayed
             issue_curfew
         fi
     done
@@ -113,12 +125,18 @@ issue_curfew() {
     count_redis curfew redis-node "$redis_node" issue_sessions "$issued" "r${round}_" "$user_agent"
 }
 
-# On one connection, like the node's, and four calls a read, which is about what Redis reads of the node at once.
+issue_replayed() { count_redis replayed redis-node "$redis_node" call_redis redis-node "${call[@]}"; }
+
 issue_bare() {
-    count_redis bare redis-bare "$redis_bare" redis-benchmark -s "$work/redis-bare.sock" -c 1 -P 4 -n "$issued" \
-        -r 1000000000 EVALSHA "$bare" 3 'curfew:{7}:s:ses_7f3a91c2k0Xw__rand_int__' 'curfew:{7}:u:u___rand_int__' \
-        'curfew:{7}:due' "$expires" $((expires + 90)) 'ses_7f3a91c2k0Xw__rand_int__ dev_7f3a91c2' \
-        'ses_7f3a91c2k0Xw__rand_int__' "${fields[@]}"
+    count_redis bare redis-bare "$redis_bare" call_redis redis-bare EVALSHA "$bare" 3 "curfew:{7}:s:$some_session" \
+        'curfew:{7}:u:u___rand_int__' 'curfew:{7}:due' "$expires" $((expires + 90)) "$some_session dev_7f3a91c2" \
+        "$some_session" "${fields[@]}"
+}
+
+# call_redis REDIS COMMAND...: on one connection, like the node's, and four calls a read; of the node's it is two to four. Each
+# __rand_int__ becomes twelve digits.
+call_redis() {
+    redis-benchmark -s "$work/$1.sock" -c 1 -P 4 -n "$issued" -r 1000000000 "${@:2}"
 }
 
 # count_redis CONTENDER REDIS PID COMMAND...: appends a line to $issues, but not in the round that warms up.
