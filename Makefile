@@ -79,7 +79,7 @@ lint: ## Check format, scripts and the rules of the house
 	@.ci/tidy
 	@Tests/Mutations/run --check
 
-bench: build-needs ## Measure, beside nginx, Redis and the bare HMAC (args=--quick for a minute)
+bench: build-needs ## Measure, beside nginx, Redis and the bare HMAC (args=--quick for two minutes)
 	@benchmarks/run.sh $(args)
 
 clean: ## Remove everything that was built
