@@ -170,12 +170,16 @@ struct RandomCalls {
         return SessionRoom(limit: limit, sessions: read)
     }
 
+    private mutating func living() -> LivingSession {
+        LivingSession(
+            session: random.element(sessions).rotated(to: random.element([0, 0, 0, 1, 1, 2])),
+            user: random.element(users), device: random.chance(3) ? nil : random.element(devices),
+            tenant: random.chance(2) ? random.element(tenants) : nil)
+    }
+
     private mutating func rotate(_ node: ScriptCalls, _ known: ScriptCalls.Known) -> RedisScriptCall {
-        let id = random.element(sessions).rotated(to: random.element([0, 0, 0, 1, 1, 2]))
-        return node.rotate(
-            LivingSession(
-                session: id, user: random.element(users), device: random.chance(3) ? nil : random.element(devices),
-                tenant: random.chance(2) ? random.element(tenants) : nil),
+        node.rotate(
+            living(),
             lifetime: SessionLifetime(
                 seconds: random.element([1, 60, 900]), absoluteSeconds: random.element([1, 100, 10_000])),
             graceMilliseconds: random.element([0, 1000, 10_000]),
@@ -185,10 +189,7 @@ struct RandomCalls {
 
     private mutating func renew(_ node: ScriptCalls, _ known: ScriptCalls.Known) -> RedisScriptCall {
         node.renew(
-            random.element(sessions).rotated(to: random.element([0, 0, 1, 2])), user: random.element(users),
-            device: random.chance(3) ? nil : random.element(devices),
-            tenant: random.chance(2) ? random.element(tenants) : nil,
-            lifetimeSeconds: random.element([1, 60, 900]), generation: random.element([nil, 1, 1, 2, 3, 7]),
+            living(), lifetimeSeconds: random.element([1, 60, 900]), generation: random.element([nil, 1, 1, 2, 3, 7]),
             graceMilliseconds: random.element([0, 1000, 10_000]), known)
     }
 

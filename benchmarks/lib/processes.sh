@@ -73,6 +73,18 @@ cpu_microseconds() {
     echo $((ticks * 1000000 / ticks_per_second))
 }
 
+# take_turns COMMAND...: each once a round, every other round in the opposite order, so that no one always comes first. `rounds` times,
+# after round 0, which warms up; they read `round`.
+take_turns() {
+    local round index
+    for ((round = 0; round <= rounds; round++)); do
+        [ "$round" = 0 ] || echo "  round $round of $rounds" >&2
+        for ((index = 1; index <= $#; index++)); do
+            if ((round % 2)); then "${!index}"; else "${@:$# - index + 1:1}"; fi
+        done
+    done
+}
+
 # start_redis NAME: one that keeps nothing, on the Unix socket NAME.sock alone; sets `launched`.
 start_redis() {
     launch "$1" redis-server --port 0 --unixsocket "$work/$1.sock" --unixsocketperm 700 --dir "$work" \

@@ -83,7 +83,7 @@ weigh_plain() {
 # turns. Its fields are those of a record that the node wrote. Between the two, the node's own call, driven like the bare one:
 # a Redis that is called without a pause has warm caches and does not have to be woken.
 measure_issues() {
-    local redis_node redis_bare bare session record fields expires call round
+    local redis_node redis_bare bare session record fields expires call
     echo "Redis' CPU an issue: starting a node and two Redis" >&2
     start_redis redis-bare
     redis_bare=$launched
@@ -102,18 +102,7 @@ measure_issues() {
     mapfile -t fields < <(ask redis-node hgetall "$record")
     expires=$(ask redis-node hget "$record" x)
     bare=$(ask redis-bare script load "$(<"$here/bare-issue.lua")")
-    for ((round = 0; round <= rounds; round++)); do # round 0 warms up
-        [ "$round" = 0 ] || echo "  round $round of $rounds" >&2
-        if ((round % 2)); then
-            issue_curfew
-            issue_replayed
-            issue_bare
-        else
-            issue_bare
-            issue_replayed
-            issue_curfew
-        fi
-    done
+    take_turns issue_curfew issue_replayed issue_bare
     # What the node asks of Redis anyway, meanwhile.
     polls=$(cpu_microseconds "$redis_node")
     sleep 5
@@ -168,23 +157,15 @@ redis_counts() {
 # Validate with a note of the session's use, which is what it does, beside validate without one. The header that says so costs
 # its parsing; so the other side sends one that is as long and that the node looks at as closely, and that changes nothing.
 measure_uses() {
-    local node round raw=$uses header
+    local node raw=$uses
     echo "Validate with and without a note of the use: starting a node" >&2
     start_redis redis-node
     start_node node redis-node
     node=$launched
     issue_sessions "$sessions" u_ "$user_agent" >"$work/issue.log"
-    for ((round = 0; round <= rounds; round++)); do # round 0 warms up
-        [ "$round" = 0 ] || echo "  round $round of $rounds" >&2
-        if ((round % 2)); then
-            use noted 'X-CSRF-Token: nothing'
-            use unnoted 'Curfew-Activity: none'
-        else
-            use unnoted 'Curfew-Activity: none'
-            use noted 'X-CSRF-Token: nothing'
-        fi
-    done
+    take_turns use_noted use_unnoted
     end_processes
 }
 
-use() { header=$2 load "$1" "$public_port" tokens "$node"; }
+use_noted() { header='X-CSRF-Token: nothing' load noted "$public_port" tokens "$node"; }
+use_unnoted() { header='Curfew-Activity: none' load unnoted "$public_port" tokens "$node"; }

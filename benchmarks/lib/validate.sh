@@ -22,24 +22,17 @@ measure_validate() {
     start_peer nginx-redis-get "$here/nginx/redis-get.conf" "$work/ids" "$(jq .answerBytes <<<"$sizes")"
     nginx_get=$nginx_worker get_port=$peer_port
 
-    local round raw=$work/validate.raw
+    local raw=$work/validate.raw
     : >"$raw"
-    for ((round = 0; round <= rounds; round++)); do # round 0 warms up
-        [ "$round" = 0 ] || echo "  round $round of $rounds" >&2
-        if ((round % 2)); then
-            load curfew "$node_port" tokens "$node" "$redis_node"
-            load nginxConstant "$constant_port" tokens "$nginx_constant"
-            load nginxRedisGet "$get_port" ids "$nginx_get" "$redis_peer"
-        else
-            load nginxRedisGet "$get_port" ids "$nginx_get" "$redis_peer"
-            load nginxConstant "$constant_port" tokens "$nginx_constant"
-            load curfew "$node_port" tokens "$node" "$redis_node"
-        fi
-    done
+    take_turns load_curfew load_constant load_get
     jq -s --argjson about "$about" --argjson sizes "$sizes" --argjson connections "$connections" \
         --argjson seconds "$seconds" -f "$here/lib/validate.jq" "$raw" >"$results/validate.json"
     end_processes
 }
+
+load_curfew() { load curfew "$node_port" tokens "$node" "$redis_node"; }
+load_constant() { load nginxConstant "$constant_port" tokens "$nginx_constant"; }
+load_get() { load nginxRedisGet "$get_port" ids "$nginx_get" "$redis_peer"; }
 
 # start_peer NAME TEMPLATE BEARERS BYTES: an nginx whose whole answer has exactly BYTES bytes; sets `peer_port` and
 # `nginx_worker`. It is started once to see how long its own answer is, then again with a field that fills it up.

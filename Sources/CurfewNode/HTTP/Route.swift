@@ -70,8 +70,7 @@ extension Route {
         case .healthLive, .healthReady, .description, .cluster: true
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
             .issue, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .readSession, .patchSession,
-            .rotateSession,
-            .endSession, .listSessions, .endSessions, .setPermissions:
+            .rotateSession, .endSession, .listSessions, .endSessions, .setPermissions:
             false
         }
     }

@@ -234,6 +234,13 @@ package struct SessionView: Sendable {
     package var revision: UInt64
 }
 
+extension SessionView {
+    /// What a script needs that is to renew or rotate it, by the id that the caller knows.
+    func living(as id: SessionID) -> LivingSession {
+        LivingSession(session: id, user: user, device: device, tenant: tenant)
+    }
+}
+
 /// One page of a user's sessions, newest activity first.
 package struct SessionPage: Sendable {
     package var sessions: [SessionView]

@@ -19,8 +19,8 @@ extension SessionService {
         let wallBefore = clock.wall()
         let reply = try await send(to: partition) { followed throws(RedisError) in
             let call = driver.calls.renew(
-                view.session, user: view.user, device: view.device, tenant: view.tenant,
-                lifetimeSeconds: settings.lifetime.components.seconds, generation: renewable.generation,
+                view.living(as: view.session), lifetimeSeconds: settings.lifetime.components.seconds,
+                generation: renewable.generation,
                 graceMilliseconds: grace.wholeMilliseconds, driver.known(partition))
             return try RenewReply(
                 try await WriteProbe.run(

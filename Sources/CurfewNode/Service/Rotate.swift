@@ -19,19 +19,19 @@ extension SessionService {
             draft.permissions = permissions
             try checkTokenSize(draft)
         }
-        let fields = request.authMethods.map { methods in
-            SessionRecord.fields(
-                "m", methods.joined(separator: ","), insteadOf: view.details.authMethods.joined(separator: ","))
-        }
+        let fields =
+            request.authMethods.map { methods in
+                SessionRecord.fields(
+                    "m", methods.joined(separator: ","), insteadOf: view.details.authMethods.joined(separator: ","))
+            } ?? []
         let grace = request.grace ?? configuration.rotationGrace
         let wallBefore = clock.wall()
         let reply = try await send(to: id.partition) { followed throws(RedisError) in
             let call = driver.calls.rotate(
-                LivingSession(session: id, user: view.user, device: view.device, tenant: view.tenant),
-                lifetime: configuration.lifetime(of: view.kind), graceMilliseconds: grace.wholeMilliseconds,
+                view.living(as: id), lifetime: configuration.lifetime(of: view.kind),
+                graceMilliseconds: grace.wholeMilliseconds,
                 reauthenticatedAt: request.authenticatedAt, drawn: request.drawn, permissions: request.permissions,
-                fields: fields ?? [],
-                driver.known(id.partition))
+                fields: fields, driver.known(id.partition))
             return try RotateReply(
                 try await WriteProbe.run(
                     call, then: WriteProbe.command(keys, id.partition), on: followed.link, for: "rotate"))

@@ -94,12 +94,10 @@ package struct ScriptCalls: Sendable {
 
     /// `generation` is that of the refresh token; `nil` where the session has none.
     package func renew(
-        _ session: SessionID, user: UserID, device: DeviceID?, tenant: TenantID?, lifetimeSeconds: Int64,
-        generation: UInt64?, graceMilliseconds: Int64, _ known: Known
+        _ session: LivingSession, lifetimeSeconds: Int64, generation: UInt64?, graceMilliseconds: Int64, _ known: Known
     ) -> RedisScriptCall {
-        let living = LivingSession(session: session, user: user, device: device, tenant: tenant)
-        return goOn(
-            Scripts.renew, living, reason: RefusalReason.refreshTokenReused.rawValue, lifetimeSeconds,
+        goOn(
+            Scripts.renew, session, reason: RefusalReason.refreshTokenReused.rawValue, lifetimeSeconds,
             [String(generation ?? 0), String(graceMilliseconds)], known)
     }
 

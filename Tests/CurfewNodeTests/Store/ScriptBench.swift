@@ -91,7 +91,8 @@ struct ScriptBench {
         return try RenewReply(
             try await redis.run(
                 calls.renew(
-                    session, user: user, device: nil, tenant: nil, lifetimeSeconds: lifetime, generation: generation,
+                    LivingSession(session: session, user: user, device: nil, tenant: nil), lifetimeSeconds: lifetime,
+                    generation: generation,
                     graceMilliseconds: grace, known(nil))))
     }
 

@@ -80,7 +80,7 @@ package struct Counts: Sendable {
         \(active + refused + unavailable) validations: \(active) active (\(activeAtLeast) with Curfew-At-Least), \(refused) refused, \(unavailable) unavailable
         \(acknowledged + fenced + published + pending) changes: \(acknowledged) acknowledged, \(fenced) fenced, \
         \(published) published, \(pending) pending; \(failedWrites) writes failed, \(issued) sessions issued, \
-        \(renewed) renewals, \(permissions) changes of permissions
+        \(renewed) renewals, \(rotated) rotations (\(activeInGrace) validations by an id that was replaced), \(permissions) changes of permissions
         \(idle) sessions ended as idle
         refused: \(Self.list(refusalsByReason)); not renewed: \(Self.list(renewalsRefused))
         faults: \(Self.list(faultsByKind))

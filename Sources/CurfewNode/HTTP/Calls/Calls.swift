@@ -47,8 +47,7 @@ struct Calls: Sendable {
         case .description: Answer(body: description)
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
             .issue, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .readSession, .patchSession,
-            .rotateSession,
-            .endSession, .listSessions, .endSessions, .setPermissions, .cluster:
+            .rotateSession, .endSession, .listSessions, .endSessions, .setPermissions, .cluster:
             nil
         }
     }

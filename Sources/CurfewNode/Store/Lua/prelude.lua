@@ -151,7 +151,8 @@ local function keep_session(record_key, index_key, due_key, session, member, exp
   redis.call('ZADD', due_key, integer(math.min(expires, idle_at or expires)), session)
 end
 
--- A session's record for whoever is to renew or rotate it by the id with this number; or nil and why there is nothing to renew.
+-- A session's record for whoever is to renew or rotate it by the id with this number; and why there is nothing to renew, where there
+-- is not: then without a record, but for `superseded`, of which a repeated rotation must see what the first answered.
 local function read_living(record_key, family, user, tenant, id, number)
   if redis.call('ZSCORE', revoked_key, 's:' .. family) then return nil, 'revoked' end
   if redis.call('ZSCORE', revoked_key, 'x:' .. family) then return nil, 'expired' end
@@ -164,7 +165,6 @@ local function read_living(record_key, family, user, tenant, id, number)
   local living = { stamp = tonumber(stamp), expires = tonumber(expires), ends = tonumber(ends), generation = tonumber(generation),
     uses = uses or '', version = tonumber(version or '0'), permissions = permissions, idle = idle and tonumber(idle),
     number = tonumber(newest or '0'), rotated = tonumber(rotated or '0'), drawn = drawn or '' }
-  -- What the last rotation answered, once more for the call that asked for it.
   if number < living.number or redis.call('ZSCORE', revoked_key, 'r:' .. id) then return living, 'superseded' end
   -- An id that is ahead of the record was given by a Redis whose last writes are lost.
   if number > living.number then redis.call('HSET', record_key, 'o', integer(number)) end

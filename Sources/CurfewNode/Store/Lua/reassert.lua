@@ -13,8 +13,9 @@ local function kind_until(kind, keep_until)
 end
 
 for i = 10, #ARGV, 3 do
-  local member, keep_until, value = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
+  local member, value = ARGV[i], ARGV[i + 2]
   local kind, subject = string.sub(member, 1, 1), string.sub(member, 3)
+  local keep_until = kind_until(kind, tonumber(ARGV[i + 1]))
   if kind == 's' or kind == 'x' then
     if join_session(subject, keep_until, kind) then
       missing = missing + 1
@@ -25,14 +26,14 @@ for i = 10, #ARGV, 3 do
     -- The record went back as well: the id after this one is the good one.
     local record_key = KEYS[record]
     record = record + 1
-    local newest = redis.call('EXISTS', record_key) == 1 and tonumber(redis.call('HGET', record_key, 'o') or '0')
-    if newest and newest <= tonumber(value) then redis.call('HSET', record_key, 'o', integer(tonumber(value) + 1)) end
+    local user, newest = unpack(redis.call('HMGET', record_key, 'u', 'o'))
+    if user and tonumber(newest or '0') <= tonumber(value) then redis.call('HSET', record_key, 'o', integer(tonumber(value) + 1)) end
     -- Without a grace: that was counted from the first time.
     if join_session(subject, keep_until, kind) then
       missing = missing + 1
       append(head, '-', keep_until, 'reasserted', 'superseded', { subject, '0' })
     end
-  elseif join_value(member, kind_until(kind, keep_until), value) then
+  elseif join_value(member, keep_until, value) then
     missing = missing + 1
     local words = {}
     for word in string.gmatch(value, '[^\t]+') do words[#words + 1] = word end
@@ -43,7 +44,7 @@ for i = 10, #ARGV, 3 do
     end
     local names = { u = 'user', t = 'tenant', e = 'everyone', p = 'permissions' }
     if kind ~= 'e' then table.insert(words, 1, subject) end
-    append(head, '-', kind_until(kind, keep_until), 'reasserted', names[kind], words)
+    append(head, '-', keep_until, 'reasserted', names[kind], words)
   end
 end
 append_sessions(head, '-', sessions_until, 'reasserted', sessions, {})

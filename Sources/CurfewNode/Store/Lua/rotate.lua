@@ -21,8 +21,10 @@ end
 
 local number = tonumber(ARGV[20])
 -- Here an id need not come from a token that was signed: one that is ahead of the record was given only if the one before it was replaced.
-local newest = redis.call('EXISTS', record_key) == 1 and tonumber(redis.call('HGET', record_key, 'o') or '0')
-if newest and number > newest and not redis.call('ZSCORE', revoked_key, 'r:' .. ARGV[27]) then return answer('missing') end
+local known, newest = unpack(redis.call('HMGET', record_key, 'u', 'o'))
+if known and number > tonumber(newest or '0') and not redis.call('ZSCORE', revoked_key, 'r:' .. ARGV[27]) then
+  return answer('missing')
+end
 if number >= MAXIMUM_NUMBER then return answer('superseded') end
 local living, refusal = read_living(record_key, family, user, ARGV[16], ARGV[19], number)
 if refusal == 'superseded' and ARGV[24] ~= '' and living.number == number + 1 then
