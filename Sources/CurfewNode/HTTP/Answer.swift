@@ -25,7 +25,10 @@ struct Answer: Sendable {
         var writer = JSONWriter()
         writer.object { $0.members(of: problem) }
         self.init(status: problem.code.status, contentType: "application/problem+json", body: writer.bytes)
-        if problem.code.isUnauthorized { fields.append(("WWW-Authenticate", problem.challenge)) }
+        if problem.code.isUnauthorized {
+            fields.append(("WWW-Authenticate", problem.challenge))
+            if problem.speaksOAuth { fields.append(("WWW-Authenticate", "Basic realm=\"curfew\", charset=\"UTF-8\"")) }
+        }
         if let seconds = problem.code.retryAfterSeconds { fields.append(("Retry-After", String(seconds))) }
         if let allow = problem.allow { fields.append(("Allow", allow)) }
     }
@@ -38,6 +41,16 @@ extension Problem {
             ? "Bearer realm=\"curfew\""
             : "Bearer error=\"invalid_token\", error_description=\"\(code.hint)\""
     }
+
+    /// RFC 6749 section 5.2; `temporarily_unavailable` as in its section 4.1.2.1.
+    fileprivate var oauthError: String {
+        switch code.status {
+        case 401: "invalid_client"
+        case 403: "unauthorized_client"
+        case 500...: "temporarily_unavailable"
+        default: "invalid_request"
+        }
+    }
 }
 
 extension JSONWriter {
@@ -48,5 +61,8 @@ extension JSONWriter {
         member("status", problem.code.status)
         member("code", problem.code.rawValue)
         member("detail", problem.detail)
+        guard problem.speaksOAuth else { return }
+        member("error", problem.oauthError)
+        member("error_description", problem.code.hint)
     }
 }

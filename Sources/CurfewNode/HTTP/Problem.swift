@@ -12,6 +12,8 @@ struct Problem: Error, Equatable, Sendable {
     var isInactive = false
     /// No credential was there at all: `WWW-Authenticate` without `error`.
     var lacksCredential = false
+    /// Answered in OAuth's words, too: `error`, `error_description`, and a challenge for HTTP Basic.
+    var speaksOAuth = false
 
     init(_ code: ProblemCode, _ detail: String? = nil) {
         self.code = code

@@ -67,8 +67,15 @@ struct Responder: Sendable {
             else { return nil }
             return try calls.answerAtOnce(route.call)
         } catch {
-            return Answer(error)
+            return Answer(inWords(of: path, error))
         }
+    }
+
+    /// Who speaks OAuth is told in its words.
+    private func inWords(of path: String, _ problem: Problem) -> Problem {
+        var problem = problem
+        problem.speaksOAuth = table.kind == .admin && path.hasPrefix(Route.oauthStem)
+        return problem
     }
 
     private func answer(to request: Request, from peer: SocketAddress?, place: CallPlace) async -> Answer {
@@ -80,7 +87,7 @@ struct Responder: Sendable {
             if error.code == .internalError {
                 logger.error("internal failure", metadata: ["detail": "\(error.detail)"])
             }
-            return Answer(error)
+            return Answer(inWords(of: request.head.path ?? "/", error))
         }
     }
 
@@ -110,8 +117,9 @@ struct Responder: Sendable {
     /// Only health checks and the public listener's calls go without an API key.
     private func caller(of fields: HTTPFields, path: Substring) throws(Problem) -> APIKey? {
         guard table.kind == .admin, !table.isOpen(path) else { return nil }
-        guard let key = Credential.token(authorization: fields[.authorization], cookies: [], acceptsInsecureName: false)
-        else {
+        let bearer = Credential.token(authorization: fields[.authorization], cookies: [], acceptsInsecureName: false)
+        let password = path.hasPrefix(Route.oauthStem) ? fields[.authorization].flatMap(Credential.password) : nil
+        guard let key = bearer ?? password else {
             var problem = Problem(.apiKeyInvalid)
             problem.lacksCredential = true
             throw problem
@@ -137,6 +145,12 @@ struct Responder: Sendable {
             return []
         }
         if case .optional = route.body, body.isEmpty { return [] }
+        if case .form = route.body {
+            guard MediaType.isForm(request.headers[.contentType]) else {
+                throw Problem(.unsupportedMediaType, "Send the body as \(MediaType.form).")
+            }
+            return body
+        }
         guard !body.isEmpty else { throw .malformed("this call takes a JSON object as its body") }
         guard MediaType.isJSON(request.headers[.contentType], orMergePatch: route.method == .patch) else {
             throw Problem(.unsupportedMediaType)
@@ -156,6 +170,13 @@ enum MediaType {
         let isMergePatch = orMergePatch && parts.first == "application/merge-patch+json"
         guard parts.first == "application/json" || isMergePatch else { return false }
         return parts.dropFirst().allSatisfy { !$0.hasPrefix("charset=") || $0 == "charset=utf-8" }
+    }
+
+    static let form = "application/x-www-form-urlencoded"
+
+    /// Whatever parameters it has: the form's own rules are UTF-8 (RFC 6749 appendix B).
+    static func isForm(_ field: String?) -> Bool {
+        field?.lowercased().split(separator: ";").first.map { $0.trimmingBlanks } == form[...]
     }
 }
 

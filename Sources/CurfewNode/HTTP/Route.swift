@@ -6,6 +6,7 @@ enum Call: String, CaseIterable, Sendable {
     case healthLive, healthReady, description
     case validate, forwardAuth, events, refresh, crossSiteToken, logout, ownSessions, endOwnSession
     case issue, makeState, consumeState, validateToken, validateBatch, revoke
+    case introspect, revokeToken
     case readSession, patchSession, rotateSession, endSession, listSessions, endSessions, setPermissions, cluster
 }
 
@@ -32,6 +33,8 @@ struct Route: Sendable {
         case json(schema: String)
         /// The same, or none.
         case optional(schema: String)
+        /// OAuth's way (RFC 6749 appendix B): a form of this schema. What it does not name is passed over (section 3.2).
+        case form(schema: String)
     }
 
     struct Parameter: Sendable {
@@ -64,13 +67,19 @@ struct Route: Sendable {
 }
 
 extension Route {
+    /// A client of OAuth calls it.
+    var speaksOAuth: Bool { path.hasPrefix(Route.oauthStem) }
+
+    /// What the calls of RFC 7662 and RFC 7009 stand under: a client speaks OAuth there, and is answered in its words.
+    static let oauthStem = "/oauth2/"
+
     /// Answered from what the node knows, in no time.
     var isLight: Bool {
         switch call {
         case .healthLive, .healthReady, .description, .cluster: true
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
-            .issue, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .readSession, .patchSession,
-            .rotateSession, .endSession, .listSessions, .endSessions, .setPermissions:
+            .issue, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .introspect, .revokeToken,
+            .readSession, .patchSession, .rotateSession, .endSession, .listSessions, .endSessions, .setPermissions:
             false
         }
     }

@@ -131,7 +131,21 @@ extension RouteTable {
                 body: .json(schema: "RevokeRequest"), headers: [idempotencyHeader],
                 answers: [(200, "Change"), (202, "Change")],
                 problems: [.conflict, .tokenMalformed, .tokenSignatureInvalid, .redisUnavailable, .overloaded]),
-        ] + sessionCalls
+        ] + tokenCalls + sessionCalls
+
+    /// For those who speak OAuth: resource servers, gateways, clients.
+    private static let tokenCalls = [
+        Route(
+            call: .introspect, method: .post, path: Route.oauthStem + "introspect", access: .role(.read),
+            summary: "What a token says, or that it is not active (RFC 7662).", body: .form(schema: "TokenForm"),
+            headers: validateHeaders, answers: [(200, "Introspection")],
+            problems: [.revocationStateStale, .redisUnavailable, .overloaded]),
+        Route(
+            call: .revokeToken, method: .post, path: Route.oauthStem + "revoke", access: .role(.revoke),
+            summary: "Ends the session of a token, on every node before it answers (RFC 7009).",
+            body: .form(schema: "TokenForm"), answers: [(200, nil)],
+            problems: [.revocationStateStale, .redisUnavailable, .overloaded]),
+    ]
 
     private static let sessionCalls = [
         Route(

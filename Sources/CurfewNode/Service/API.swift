@@ -230,6 +230,8 @@ package struct SessionView: Sendable {
     package var idleAt: WallTime?
     /// Of the permissions as the record has them.
     package var permissionsVersion: UInt64
+    /// Of the refresh token that is good; `nil` where it has none.
+    package var refreshGeneration: UInt64?
     /// How often its details were changed.
     package var revision: UInt64
 }

@@ -91,7 +91,7 @@ extension SessionService {
     }
 
     /// The record as it is. What this node knows to be over is refused without asking.
-    private func stored(_ session: SessionID) async throws(ServiceError) -> SessionView {
+    func stored(_ session: SessionID) async throws(ServiceError) -> SessionView {
         guard session.partition.index < count.value else { throw .tokenRefused(.tokenMalformed) }
         let known = table.withPartition(session.partition) { slot in
             (isRevoked: slot.state.isRevoked(session), isExpired: slot.state.isExpired(session))

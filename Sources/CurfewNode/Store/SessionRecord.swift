@@ -88,7 +88,7 @@ package enum SessionRecord {
             stamp: Stamp(stamp), createdAt: created, lastActiveAt: active, expiresAt: expires,
             idleAt: fields["I"].flatMap { Int64($0) }.map { WallTime(seconds: active.seconds + $0) },
             permissionsVersion: fields["v"].flatMap { UInt64($0) } ?? 0,
-            revision: fields["e"].flatMap { UInt64($0) } ?? 0)
+            refreshGeneration: fields["n"].flatMap { UInt64($0) }, revision: fields["e"].flatMap { UInt64($0) } ?? 0)
     }
 
     private static func time(_ text: String?) -> WallTime? {

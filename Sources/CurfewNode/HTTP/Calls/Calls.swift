@@ -25,6 +25,8 @@ struct Calls: Sendable {
         case .makeState: try await makeState(request)
         case .consumeState: try await consumeState(request)
         case .revoke: try await revoke(request)
+        case .introspect: try await introspect(request)
+        case .revokeToken: try await revokeToken(request)
         case .readSession: try await readSession(request)
         case .patchSession: try await patchSession(request)
         case .rotateSession: try await rotateSession(request)
@@ -46,8 +48,9 @@ struct Calls: Sendable {
         case .healthReady: try ready()
         case .description: Answer(body: description)
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
-            .issue, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .readSession, .patchSession,
-            .rotateSession, .endSession, .listSessions, .endSessions, .setPermissions, .cluster:
+            .issue, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .introspect, .revokeToken,
+            .readSession, .patchSession, .rotateSession, .endSession, .listSessions, .endSessions, .setPermissions,
+            .cluster:
             nil
         }
     }

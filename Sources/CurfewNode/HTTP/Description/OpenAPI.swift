@@ -22,7 +22,7 @@ enum OpenAPI {
                 writer.name("securitySchemes")
                 writer.raw(
                     table.kind == .admin
-                        ? #"{"apiKey":{"type":"http","scheme":"bearer"}}"#
+                        ? #"{"apiKey":{"type":"http","scheme":"bearer"},"clientSecret":{"type":"http","scheme":"basic"}}"#
                         : #"{"bearer":{"type":"http","scheme":"bearer","bearerFormat":"JWT"},"#
                             + #""cookie":{"type":"apiKey","in":"cookie","name":"__Host-curfew"}}"#)
             }
@@ -35,7 +35,7 @@ enum OpenAPI {
         var codes: [ProblemCode] = [.malformedRequest, .unknownField]
         if case .role = route.access { codes += [.valueOutOfRange, .apiKeyInvalid, .forbidden] }
         switch route.body {
-        case .json, .optional: codes += [.bodyTooLarge, .unsupportedMediaType]
+        case .json, .optional, .form: codes += [.bodyTooLarge, .unsupportedMediaType]
         case .absent, .ignored: break
         }
         codes.append(.headTooLarge)
@@ -77,24 +77,27 @@ extension JSONWriter {
         case .open: raw("[]")
         case .session: raw(#"[{"bearer":[]},{"cookie":[]}]"#)
         case .role(let role):
-            raw(#"[{"apiKey":[]}]"#)
+            raw(route.speaksOAuth ? #"[{"apiKey":[]},{"clientSecret":[]}]"# : #"[{"apiKey":[]}]"#)
             member("x-curfew-role", role.rawValue)
         }
         parameters(of: route)
         switch route.body {
         case .json(let schema): requestBody(schema, isRequired: true)
         case .optional(let schema): requestBody(schema, isRequired: false)
+        case .form(let schema): requestBody(schema, isRequired: true, type: MediaType.form)
         case .absent, .ignored: break
         }
         name("responses")
         object { $0.responses(of: route) }
     }
 
-    private mutating func requestBody(_ schema: String, isRequired: Bool) {
+    private mutating func requestBody(
+        _ schema: String, isRequired: Bool, type: String = "application/json"
+    ) {
         name("requestBody")
         object { writer in
             writer.member("required", isRequired)
-            writer.content("application/json", schema: schema)
+            writer.content(type, schema: schema)
         }
     }
 
@@ -159,7 +162,7 @@ extension JSONWriter {
             writer.member("required", strings: ["type", "title", "status", "code", "detail"])
             writer.name("properties")
             writer.object { writer in
-                for text in ["type", "title", "detail"] {
+                for text in ["type", "title", "detail", "error", "error_description"] {
                     writer.name(text)
                     writer.raw(#"{"type":"string"}"#)
                 }

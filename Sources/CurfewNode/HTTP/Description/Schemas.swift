@@ -84,6 +84,7 @@ enum Schemas {
         ("ConsumeRequest", object(["state"], [("state", text)], isOpen: false)),
         ("RefreshRequest", object([], [("refreshToken", text)], isOpen: false)),
         ("TokenRequest", object(["token"], [("token", text)], isOpen: false)),
+        ("TokenForm", object(["token"], [("token", text), ("token_type_hint", text)])),
         ("TokensRequest", object(["tokens"], [("tokens", list(of: text, maximum: 1000))], isOpen: false)),
         (
             "RevokeRequest",
@@ -110,6 +111,15 @@ enum Schemas {
         ("Inactive", object(["active", "code"], [("active", #"{"const":false}"#), ("code", text)])),
         ("Verdict", #"{"oneOf":["# + reference("Active") + "," + reference("Inactive") + "]}"),
         ("Verdicts", object(["results"], [("results", list(of: reference("Verdict")))])),
+        (
+            "Introspection",
+            object(
+                ["active"],
+                [
+                    ("active", flag), ("sub", identifier), ("sid", text), ("scope", text), ("exp", integer),
+                    ("iat", integer), ("iss", text), ("aud", text), ("token_type", #"{"const":"Bearer"}"#),
+                ])
+        ),
         ("IssuedSession", object(issuedFields.map(\.0), issuedFields)),
         ("Session", object(sessionFields.map(\.0), sessionFields)),
         (

@@ -1,6 +1,8 @@
 // Where the session's token stands in a request. The scanner uses this on raw heads and the slow path on decoded fields,
 // so that both find the same token: a bearer token wins over the cookie, another scheme leaves the cookie to count.
 
+import Foundation
+
 enum Credential {
     /// The token in an `Authorization` value, `nil` for another scheme. `Bearer` alone is an empty token.
     static func bearer(in value: UnsafeRawBufferPointer) -> Range<Int>? {
@@ -72,5 +74,15 @@ enum Credential {
     /// The same, wherever it stood.
     static func token(authorization: String?, cookies: [String], acceptsInsecureName: Bool) -> [UInt8]? {
         find(authorization: authorization, cookies: cookies, acceptsInsecureName: acceptsInsecureName)?.token
+    }
+
+    /// The password of HTTP Basic (RFC 7617), which a client of OAuth has escaped (RFC 6749 section 2.3.1); `nil` for another scheme
+    /// and for what is not well-formed.
+    static func password(authorization: String) -> [UInt8]? {
+        let parts = authorization.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "basic",
+            let pair = Data(base64Encoded: String(parts[1].trimmingBlanks)), let colon = pair.firstIndex(of: .colon)
+        else { return nil }
+        return PercentCoding.decode(pair[(colon + 1)...], plusIsSpace: true).map { Array($0.utf8) }
     }
 }
