@@ -18,6 +18,7 @@ enum WrongCalls {
             "ZADD z GT 5 a", "ZADD z GT 4 a 6 b", "ZADD z x a", "ZADD z 1", "ZADD z GT CH 9 a 9 c", "ZADD z nan a",
             "ZADD z 1.5 d 1e300 e -inf f inf g 0.1 h 100000000000000000001 j", "ZRANGE z 0 -1 WITHSCORES",
             "ZRANGE z 0 x", "ZRANGE z 0 -1 foo", "ZRANGE z -2 -1", "ZRANGE z 5 2", "ZRANGE z -100 100", "ZSCORE z e",
+            "ZMSCORE z e a none", "ZMSCORE none a", "ZMSCORE z", "ZCARD z", "ZCARD none", "ZCARD z z",
             "ZSCORE z none", "ZSCORE none a", "ZRANGEBYSCORE z -inf (6 LIMIT 0 1", "ZRANGEBYSCORE z (5 6 WITHSCORES",
             "ZRANGEBYSCORE z 5 9 LIMIT 1 -1", "ZRANGEBYSCORE z -inf inf LIMIT 0 x", "ZRANGEBYSCORE z foo (7",
             "ZRANGEBYSCORE z 9 5", "ZREMRANGEBYSCORE z foo 1", "ZREMRANGEBYSCORE z (5 (6", "ZREMRANGEBYSCORE z 1 (6",
@@ -32,7 +33,7 @@ enum WrongCalls {
             "XRANGE s - +", "XRANGE s - + COUNT 1", "XRANGE s - + COUNT 0", "XRANGE s - + COUNT -1",
             "XRANGE s - + COUNT x",
             "XRANGE s - + FOO 1", "XRANGE s abc +", "XRANGE s 5 6", "XRANGE s 6 5", "XRANGE none - +", "XRANGE s 1-x +",
-            "ZSCORE s a", "GET s", "UNLINK s s",
+            "ZSCORE s a", "ZMSCORE s a", "ZCARD s", "GET s", "UNLINK s s",
         ],
     ]
 

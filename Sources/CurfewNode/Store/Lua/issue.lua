@@ -15,8 +15,8 @@
 local head = open_head()
 local session, member, user, limit = ARGV[14], ARGV[15], ARGV[19], tonumber(ARGV[23])
 local record_key, index_key, due_key = KEYS[8], KEYS[7], KEYS[6]
-if redis.call('EXISTS', record_key) == 1 or redis.call('ZSCORE', revoked_key, 's:' .. session)
-  or redis.call('ZSCORE', revoked_key, 'x:' .. session) then return 'taken' end
+local revoked, expired = unpack(redis.call('ZMSCORE', revoked_key, 's:' .. session, 'x:' .. session))
+if revoked or expired or redis.call('EXISTS', record_key) == 1 then return 'taken' end
 if ARGV[21] ~= '' then
   -- The login was begun at that stamp, and somebody was logged out everywhere since.
   local members = { 'e', 'u:' .. user }
@@ -72,15 +72,18 @@ if life > head.life then redis.call('HSET', head_key, 'life', integer(life)) end
 local stamp = next_stamp(head)
 local change = redis.call('HGET', values_key, 'p:' .. user) or ''
 local expires = now_seconds + math.min(tonumber(ARGV[16]), life)
-redis.call('HSET', record_key, 's', integer(stamp), 'c', integer(now_seconds), 'a', integer(now_seconds),
-  'x', integer(expires), 'X', integer(now_seconds + life), unpack(ARGV, 26 + 3 * read_count, #ARGV))
-if change ~= '' then redis.call('HSET', record_key, 'v', string.match(change, '^%d+')) end
-if ARGV[18] == '1' then redis.call('HSET', record_key, 'n', '1') end
+local fields = { 's', integer(stamp), 'c', integer(now_seconds), 'a', integer(now_seconds), 'x', integer(expires),
+  'X', integer(now_seconds + life) }
+local function set(field, value) fields[#fields + 1], fields[#fields + 2] = field, value end
+if change ~= '' then set('v', string.match(change, '^%d+')) end
+if ARGV[18] == '1' then set('n', '1') end
 local idle_at
 if ARGV[22] ~= '' then
-  redis.call('HSET', record_key, 'I', ARGV[22])
+  set('I', ARGV[22])
   idle_at = now_seconds + tonumber(ARGV[22])
 end
+for i = 26 + 3 * read_count, #ARGV, 2 do set(ARGV[i], ARGV[i + 1]) end
+redis.call('HSET', record_key, unpack(fields))
 keep_session(record_key, index_key, due_key, session, member, expires, idle_at)
 for _, ended in ipairs({ leaving, replaced }) do
   for _, one in ipairs(ended) do

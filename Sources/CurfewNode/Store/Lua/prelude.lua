@@ -144,9 +144,12 @@ end
 -- `idle_at`: when it goes idle unless it is used, nil where it never does.
 local function keep_session(record_key, index_key, due_key, session, member, expires, idle_at)
   redis.call('EXPIREAT', record_key, integer(expires + TOMBSTONE_SLACK_SECONDS))
-  redis.call('ZREMRANGEBYSCORE', index_key, '-inf', '(' .. integer(now_seconds - TOMBSTONE_SLACK_SECONDS))
   redis.call('ZADD', index_key, integer(expires), member)
-  local last = tonumber(redis.call('ZRANGE', index_key, -1, -1, 'WITHSCORES')[2])
+  local last = expires
+  if redis.call('ZCARD', index_key) > 1 then
+    redis.call('ZREMRANGEBYSCORE', index_key, '-inf', '(' .. integer(now_seconds - TOMBSTONE_SLACK_SECONDS))
+    last = tonumber(redis.call('ZRANGE', index_key, -1, -1, 'WITHSCORES')[2])
+  end
   redis.call('EXPIREAT', index_key, integer(last + TOMBSTONE_SLACK_SECONDS))
   redis.call('ZADD', due_key, integer(math.min(expires, idle_at or expires)), session)
 end

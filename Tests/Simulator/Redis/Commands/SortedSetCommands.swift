@@ -1,4 +1,4 @@
-// ZADD (with GT and CH), ZREM, ZSCORE, ZRANGE by index, ZRANGEBYSCORE, ZREMRANGEBYSCORE, ZSCAN.
+// ZADD (with GT and CH), ZREM, ZSCORE, ZMSCORE, ZCARD, ZRANGE by index, ZRANGEBYSCORE, ZREMRANGEBYSCORE, ZSCAN.
 
 import CurfewRedis
 
@@ -20,6 +20,23 @@ extension CommandTable {
             entry(3) { (server, words) throws(CommandFault) in
                 let set: SortedSet? = try server.database.read(words[1])
                 return set?.score(of: words[2]).map { .text(RedisNumber.text($0)) } ?? .null
+            }
+        ),
+        (
+            "zmscore",
+            entry(-3) { (server, words) throws(CommandFault) in
+                let set: SortedSet? = try server.database.read(words[1])
+                return .array(
+                    words[2...].map { member in
+                        set?.score(of: member).map { .text(RedisNumber.text($0)) } ?? .null
+                    })
+            }
+        ),
+        (
+            "zcard",
+            entry(2) { (server, words) throws(CommandFault) in
+                let set: SortedSet? = try server.database.read(words[1])
+                return .count(set?.elements.count ?? 0)
             }
         ),
         ("zrange", entry(-4, [], rangeByIndex)),
