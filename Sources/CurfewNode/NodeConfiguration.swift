@@ -12,8 +12,10 @@ package struct NodeConfiguration: Sendable {
     package var adminListen = ListenAddress(host: "127.0.0.1", port: 8081)
     /// Plain HTTP off loopback, because a proxy or mesh in front ends TLS.
     package var allowsPlaintext = false
-    /// Whose word about a visitor's method (and, one day, address) is taken.
+    /// Whose word about a visitor's method and host (and, one day, address) is taken.
     package var trustedProxies = TrustedProxies.loopback
+    /// Pages of other origins that may act for their browser's user.
+    package var allowedOrigins = AllowedOrigins.none
     /// Cookies of plain names without Secure: for development over http.
     package var insecureCookies = false
     /// URL of the Redis; see `RedisTopology`.

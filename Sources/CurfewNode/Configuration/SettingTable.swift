@@ -27,6 +27,13 @@ extension Setting {
             configuration.trustedProxies = proxies
         },
         .init(
+            "cors-origins", .listeners, form: "origins", default: "none",
+            "Pages of other origins that may call the public listener with the cookie, separated by commas, or none."
+        ) { configuration, text throws(Expectation) in
+            guard let origins = AllowedOrigins(text) else { throw Expectation(AllowedOrigins.expected) }
+            configuration.allowedOrigins = origins
+        },
+        .init(
             "insecure-cookies", .listeners, form: nil, default: "false",
             "Set cookies without Secure and the __Host- prefix, for development over http on a loopback address."
         ) { configuration, text throws(Expectation) in configuration.insecureCookies = try flag(text) },

@@ -30,10 +30,12 @@ package struct HTTPListeners: Sendable {
                 calls: Calls(
                     service: service, description: OpenAPI.document(of: table),
                     acceptsInsecureCookies: configuration.insecureCookies,
-                    trustedProxies: configuration.trustedProxies),
+                    trustedProxies: configuration.trustedProxies, allowedOrigins: configuration.allowedOrigins),
+                crossOrigin: CrossOriginFields(allowed: kind == .public ? configuration.allowedOrigins : .none),
                 limits: configuration.limits, logger: logger)
             var settings = ConnectionSettings(configuration.limits, table: table)
             settings.head.acceptsInsecureCookie = configuration.insecureCookies
+            settings.head.answersOrigins = kind == .public && !configuration.allowedOrigins.isEmpty
             settings.fastPath = kind == .public ? fastPath : nil
             settings.atOnce = { responder.answerAtOnce($0) }
             // One gate a listener. What was not begun within half of the time that Redis has is not begun.

@@ -19,6 +19,8 @@ struct CallRequest: Sendable {
     let caller: APIKey?
     /// The other end of the connection.
     let peer: SocketAddress?
+    /// The `Host` field.
+    let host: String?
 
     /// A header field's value by its lower-case name.
     func field(_ name: String) -> String? { fields.first { $0.name.canonicalName == name }?.value }
@@ -31,6 +33,7 @@ struct Responder: Sendable {
     let table: RouteTable
     let keys: APIKeys
     let calls: Calls
+    let crossOrigin: CrossOriginFields
     let limits: ListenerLimits
     let logger: Logger
 
@@ -38,8 +41,9 @@ struct Responder: Sendable {
     func respond(
         to request: Request, from peer: SocketAddress?, with writer: consuming ResponseWriter, place: CallPlace
     ) async throws {
-        let answer = await answer(to: request, from: peer, place: place)
+        var answer = await answer(to: request, from: peer, place: place)
         place.release()
+        crossOrigin.add(to: &answer, for: request.headers)
         var fields = HTTPFields()
         for field in answer.fields {
             if let name = HTTPField.Name(field.name) { fields.append(HTTPField(name: name, value: field.value)) }
@@ -59,6 +63,12 @@ struct Responder: Sendable {
 
     /// What needs no task: a refusal of who calls, and the calls that must be answered whatever else is under way.
     func answerAtOnce(_ head: HTTPRequest) -> Answer? {
+        guard var answer = immediateAnswer(to: head) else { return nil }
+        crossOrigin.add(to: &answer, for: head.headerFields)
+        return answer
+    }
+
+    private func immediateAnswer(to head: HTTPRequest) -> Answer? {
         let path = head.path ?? "/"
         do throws(Problem) {
             _ = try caller(of: head.headerFields, path: path.prefix { $0 != "?" })
@@ -80,6 +90,7 @@ struct Responder: Sendable {
 
     private func answer(to request: Request, from peer: SocketAddress?, place: CallPlace) async -> Answer {
         do throws(Problem) {
+            if request.method == .options, let answer = try preflight(request) { return answer }
             let call = try await understand(request, from: peer)
             if place.hasWaitedTooLong { throw Problem(.overloaded, "the call waited too long for its turn") }
             return try await calls.answer(call)
@@ -91,6 +102,15 @@ struct Responder: Sendable {
         }
     }
 
+    /// A browser that asks whether a page may make a call. To forward-auth a visitor's own `OPTIONS` comes, as any other method.
+    private func preflight(_ request: Request) throws(Problem) -> Answer? {
+        let path = (request.head.path ?? "/").prefix { $0 != "?" }
+        guard case .otherMethods(let allow) = try table.match(method: request.method.rawValue, path: path) else {
+            return nil
+        }
+        return crossOrigin.preflight(request.headers, methods: allow)
+    }
+
     private func understand(_ request: Request, from peer: SocketAddress?) async throws(Problem) -> CallRequest {
         let target = (request.head.path ?? "/").split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let caller = try caller(of: request.headers, path: target[0])
@@ -98,7 +118,7 @@ struct Responder: Sendable {
         case .nothing: throw Problem(.notFound)
         case .otherMethods(let allow):
             var problem = Problem(.methodNotAllowed)
-            problem.allow = allow
+            problem.allow = allow.joined(separator: ", ")
             throw problem
         case .found(let route, let parameters):
             if case .role(let role) = route.access, caller?.allows(role) != true {
@@ -110,7 +130,7 @@ struct Responder: Sendable {
             let body = try await body(of: request, for: route)
             return CallRequest(
                 route: route, parameters: parameters, query: query, fields: request.headers, body: body,
-                caller: caller, peer: peer)
+                caller: caller, peer: peer, host: request.head.authority)
         }
     }
 

@@ -12,7 +12,7 @@ struct RouteTable: Sendable {
     enum Match: Sendable {
         case found(Route, parameters: [String])
         /// The path is there, the method isn't.
-        case otherMethods(allow: String)
+        case otherMethods(allow: [String])
         case nothing
     }
 
@@ -26,7 +26,7 @@ struct RouteTable: Sendable {
             }
             allowed += route.method == .get ? ["GET", "HEAD"] : [route.method.rawValue]
         }
-        return allowed.isEmpty ? .nothing : .otherMethods(allow: allowed.joined(separator: ", "))
+        return allowed.isEmpty ? .nothing : .otherMethods(allow: allowed)
     }
 
     /// Whether a path is open to callers without a credential, whatever the method.

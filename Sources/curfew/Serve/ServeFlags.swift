@@ -30,6 +30,7 @@ struct ListenerFlags: ParsableArguments {
     @Option(setting: "admin-listen") var adminListen: String?
     @Flag(name: .customLong("allow-plaintext"), help: help(of: "allow-plaintext")) var allowPlaintext = false
     @Option(setting: "trusted-proxies") var trustedProxies: String?
+    @Option(setting: "cors-origins") var corsOrigins: String?
     @Flag(name: .customLong("insecure-cookies"), help: help(of: "insecure-cookies")) var insecureCookies = false
     @Option(setting: "max-connections") var maxConnections: String?
     @Option(setting: "max-calls") var maxCalls: String?

@@ -68,7 +68,7 @@ import Testing
     private func match(_ kind: ListenerKind, _ method: String, _ path: String) throws -> String {
         switch try RouteTable(kind).match(method: method, path: path[...]) {
         case .found(let route, let parameters): ([route.call.rawValue] + parameters).joined(separator: " ")
-        case .otherMethods(let allow): "405 \(allow)"
+        case .otherMethods(let allow): "405 \(allow.joined(separator: ", "))"
         case .nothing: "404"
         }
     }

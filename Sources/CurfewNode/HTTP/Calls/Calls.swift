@@ -8,6 +8,8 @@ struct Calls: Sendable {
     let acceptsInsecureCookies: Bool
     /// Who may say what a visitor asked for.
     let trustedProxies: TrustedProxies
+    /// Pages of other origins that may act for their browser's user.
+    let allowedOrigins: AllowedOrigins
 
     func answer(_ request: CallRequest) async throws(Problem) -> Answer {
         switch request.route.call {

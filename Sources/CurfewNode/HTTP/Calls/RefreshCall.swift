@@ -62,6 +62,10 @@ extension Calls {
     /// Of a call that changes something. A token that is no good is refused as such by the call itself.
     func requireCrossSiteToken(_ request: CallRequest, _ credential: Credential.Found) throws(Problem) {
         guard credential.isCookie, let claims = try? service.keyRing.decode(credential.token) else { return }
+        guard !isFromElsewhere(request) else {
+            throw Problem(
+                .crossSiteTokenFailed, "A page of another origin made this call; cors-origins does not allow it.")
+        }
         guard let text = request.field("x-csrf-token"),
             service.keyRing.isCrossSiteToken(text, of: claims.session)
         else { throw Problem(.crossSiteTokenFailed) }

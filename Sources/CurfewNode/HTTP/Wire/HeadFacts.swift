@@ -35,7 +35,7 @@ struct HeadFacts: Sendable {
 
     /// `name: value`, RFC 9112 section 5.
     mutating func takeField(
-        _ line: Range<Int>, of bytes: UnsafeRawBufferPointer, acceptsInsecureCookie: Bool
+        _ line: Range<Int>, of bytes: UnsafeRawBufferPointer, _ limits: HeadLimits
     ) throws(Refusal) {
         let text = bytes.slice(line)
         guard !text[0].isBlank else { throw .malformed("a header field is folded over lines") }
@@ -47,7 +47,7 @@ struct HeadFacts: Sendable {
         let trimmed = rest.trimmedBlanks
         let start = line.lowerBound + colon + 1 + trimmed.lowerBound
         let field = Field(name: text.slice(0..<colon), value: ByteSpan(start..<(start + trimmed.count)), line: line)
-        try take(field, of: bytes, acceptsInsecureCookie: acceptsInsecureCookie)
+        try take(field, of: bytes, limits)
     }
 
     private struct Field {
@@ -58,7 +58,7 @@ struct HeadFacts: Sendable {
 
     /// First letter, then length, so that a field of no interest costs one comparison.
     private mutating func take(
-        _ field: Field, of bytes: UnsafeRawBufferPointer, acceptsInsecureCookie: Bool
+        _ field: Field, of bytes: UnsafeRawBufferPointer, _ limits: HeadLimits
     ) throws(Refusal) {
         let name = field.name
         let value = field.value.bytes(in: bytes)
@@ -71,7 +71,7 @@ struct HeadFacts: Sendable {
             head.authorization = field.value
         case UInt8(ascii: "c"):
             if name.equalsIgnoringCase("cookie") {
-                try takeCookie(field.value, of: bytes, acceptsInsecureCookie: acceptsInsecureCookie)
+                try takeCookie(field.value, of: bytes, acceptsInsecureCookie: limits.acceptsInsecureCookie)
             } else if name.equalsIgnoringCase("content-length") {
                 try takeContentLength(value)
             } else if name.equalsIgnoringCase("connection") {
@@ -89,6 +89,8 @@ struct HeadFacts: Sendable {
                 throw .malformed("an Expect other than 100-continue")
             }
             head.expectsContinue = true
+        case UInt8(ascii: "o") where limits.answersOrigins && name.equalsIgnoringCase("origin"):
+            head.needsSlowPath = true
         case UInt8(ascii: "x") where name.equalsIgnoringCase("x-csrf-token"):
             try takeOurs(field, of: bytes)
         default: break

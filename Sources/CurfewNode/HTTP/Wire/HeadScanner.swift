@@ -8,6 +8,8 @@ struct HeadLimits: Equatable, Sendable {
     var maximumFields = 100
     /// The name `curfew` counts as the session cookie too.
     var acceptsInsecureCookie = false
+    /// Whether an `Origin` changes what is answered.
+    var answersOrigins = false
 }
 
 /// The scanner of one head; a new one for each.
@@ -83,7 +85,7 @@ struct HeadScanner: Sendable {
                 guard facts.fieldCount <= limits.maximumFields else {
                     throw Refusal(.headTooLarge, "more than \(limits.maximumFields) header fields")
                 }
-                try facts.takeField(line, of: bytes, acceptsInsecureCookie: limits.acceptsInsecureCookie)
+                try facts.takeField(line, of: bytes, limits)
                 facts.head.fields.count = lineStart - facts.head.fields.start
                 return nil
             }
