@@ -1,7 +1,7 @@
 # Everything there is to run. Each goal installs what it needs through apt where that is missing, and says so.
 
 .DEFAULT_GOAL := help
-.PHONY: run test soak simulate simulate-mutants model faults fuzz test-sanitized test-redis-versions test-browser mutants build lint bench clean help build-needs
+.PHONY: run test soak simulate simulate-mutants model faults fuzz test-sanitized test-redis-versions test-browser test-interoperability mutants build lint bench clean help build-needs
 
 # Our own targets, not the dependencies. Read by Package.swift.
 export WARNINGS_AS_ERRORS := 1
@@ -63,6 +63,11 @@ test-browser: build-needs ## The page of curfew dev in a headless Chromium: a lo
 	@.ci/install redis-server=redis-server chromium=chromium chromium-driver=chromedriver python3=python3
 	@swift build --product curfew
 	@Tests/Browser/demo.py
+
+test-interoperability: build-needs ## Tokens and OAuth calls by other people's clients: PyJWT, joserfc, Authlib
+	@.ci/install redis-server=redis-server python3=python3 python3-venv
+	@swift build --product curfew
+	@Tests/Interoperability/run
 
 mutants: build-needs ## Take the protocol's rules out one at a time and see the tests notice (only=NAME)
 	@.ci/install redis-server=redis-server perl=perl

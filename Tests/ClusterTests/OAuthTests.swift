@@ -108,6 +108,23 @@ extension ClusterTests {
             }
         }
 
+        @Test("revocation waits for a node that stands still, until that can't be fresh any more")
+        func waits() async throws {
+            let cluster = try await SharedCluster.ready()
+            try await cluster.settle()
+            let session = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
+            let sleeper = cluster.nodes[2]
+            sleeper.pause()
+            defer { sleeper.resume() }
+            let asked = BootClock.now
+            let answer = try await form("revoke", "token=\(session.token)", on: cluster.nodes[0])
+            #expect(answer.status == 200, "\(answer.everything)")
+            // Its last poll may have been sent up to an interval before it stopped.
+            #expect(BootClock.now - asked > cluster.stalenessBound / 2, "it did not wait")
+            sleeper.resume()
+            try await cluster.expectRevokedNow([session])
+        }
+
         @Test("a token that no node has signed is no error of revocation, and ends nothing")
         func unknown() async throws {
             let cluster = try await SharedCluster.ready()
