@@ -91,7 +91,7 @@ clean: ## Remove everything that was built
 	rm -rf .build .build-* .curfew benchmarks/*/.build benchmarks/results/raw
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build-needs:
 	@.ci/install libhiredis-dev libssl-dev liblua5.1-0-dev pkg-config=pkg-config

@@ -42,7 +42,12 @@ extension ClusterTests {
                 [("Origin", "https://CURFEW")], [("Sec-Fetch-Site", "same-origin"), ("Origin", "https://app.example")],
                 [("Origin", "https://app.example"), ("X-Forwarded-Host", "app.example")],
                 [("Origin", "https://app.example:8443"), ("X-Forwarded-Host", "app.example:8443, inner")],
+                [("Origin", "https://app.example"), ("X-Forwarded-Host", "app.example:443")],
+                [("Origin", "http://app.example"), ("X-Forwarded-Host", "app.example:80")],
             ] {
+                let asked = try await node.api.call(
+                    "GET", "/v1/forward-auth?csrf=true", on: .public, headers: good + fields)
+                #expect(asked.status == 200, "\(fields): \(asked.everything)")
                 let answer = try await node.api.call("POST", "/v1/refresh", on: .public, headers: good + fields)
                 #expect(answer.status == 200, "\(fields): \(answer.everything)")
             }

@@ -21,6 +21,8 @@ extension ClusterTests {
                     let answer = try await node.api.validate(live.token)
                     return answer.status == 200 && answer.json["stale"] == true
                 }
+                let introspected = try await node.api.introspect(live.token)
+                #expect(introspected.json["active"] == true && introspected.json["stale"] == true)
                 let refused = try await node.api.validate(dead.token)
                 #expect(refused.status == 401)
                 #expect(refused.code == "session_revoked")
@@ -33,7 +35,12 @@ extension ClusterTests {
             try await cluster.settle()
             try await cluster.proxies[2].set(.blackhole)
             let answer = try await cluster.nodes[0].api.revoke(["userId": .string(ClusterHarness.newUser())], .cluster)
+            let session = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
+            let oauth = try await cluster.nodes[0].api.call(
+                "POST", "/oauth2/revoke", text: "token=\(session.token)", type: "application/x-www-form-urlencoded")
             try await cluster.proxies[2].set(.forward)
+            #expect(oauth.status == 503 && oauth.code == "revocation_state_stale", "\(oauth.everything)")
+            #expect(oauth.json["error"] == "temporarily_unavailable" && oauth.header("retry-after") == "1")
             #expect(answer.status == 202)
             #expect(answer.json["propagation"]["state"] == "pending")
         }

@@ -90,7 +90,8 @@ class Node:
 
     def client(self, method="client_secret_basic", key=None):
         return OAuth2Session(
-            "gateway", key or self.key, token_endpoint_auth_method=method, revocation_endpoint_auth_method=method)
+            "gateway", key or self.key, token_endpoint_auth_method=method, revocation_endpoint_auth_method=method,
+            default_timeout=10)
 
     def introspect(self, token, **options):
         return self.client().introspect_token(f"{self.admin}/oauth2/introspect", token=token, **options)

@@ -136,6 +136,11 @@ package struct APIClient: Sendable {
         return session
     }
 
+    /// `POST /oauth2/introspect`, whatever comes of it.
+    package func introspect(_ token: String) async throws -> HTTPAnswer {
+        try await call("POST", "/oauth2/introspect", text: "token=\(token)", type: "application/x-www-form-urlencoded")
+    }
+
     /// `POST /v1/refresh` by a refresh token, whatever comes of it.
     package func refresh(_ refreshToken: String) async throws -> HTTPAnswer {
         try await call("POST", "/v1/refresh", on: .public, body: ["refreshToken": .string(refreshToken)])

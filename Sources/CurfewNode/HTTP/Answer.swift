@@ -42,6 +42,14 @@ extension Problem {
             : "Bearer error=\"invalid_token\", error_description=\"\(code.hint)\""
     }
 
+    /// In the letters that RFC 6749 section 5.2 allows.
+    fileprivate var oauthDescription: String {
+        String(
+            decoding: detail.utf8.map {
+                (0x20...0x7E).contains($0) && !"\"\\".utf8.contains($0) ? $0 : UInt8(ascii: "'")
+            }, as: UTF8.self)
+    }
+
     /// RFC 6749 section 5.2; `temporarily_unavailable` as in its section 4.1.2.1.
     fileprivate var oauthError: String {
         switch code.status {
@@ -63,6 +71,6 @@ extension JSONWriter {
         member("detail", problem.detail)
         guard problem.speaksOAuth else { return }
         member("error", problem.oauthError)
-        member("error_description", problem.code.hint)
+        member("error_description", problem.oauthDescription)
     }
 }

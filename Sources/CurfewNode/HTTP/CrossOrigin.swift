@@ -15,9 +15,15 @@ extension Calls {
         case "same-origin", "none": return false
         case nil:
             guard let origin = origins.first, let host = visitedHost(request) else { return false }
-            return AllowedOrigins.authority(of: origin)?.lowercased() != host.lowercased()
+            return AllowedOrigins.authority(of: origin)?.lowercased() != withoutOwnPort(host, of: origin).lowercased()
         default: return true
         }
+    }
+
+    /// Browsers leave the scheme's own port out of an origin; proxies may write it.
+    private func withoutOwnPort(_ host: Substring, of origin: String) -> Substring {
+        let port = origin.hasPrefix("https:") ? ":443" : ":80"
+        return host.hasSuffix(port) ? host.dropLast(port.count) : host
     }
 
     /// The host that the visitor's browser spoke to. `nil` where a proxy asks in its own name and does not say: there the Host field
@@ -37,8 +43,8 @@ struct CrossOriginFields: Sendable {
     /// For how long a browser need not ask again (s).
     private static let maximumAge = 600
     private static let requestFields =
-        "Authorization, Content-Type, Curfew-Activity, Curfew-At-Least, Curfew-Consistency, Idempotency-Key, Last-Event-ID, "
-        + "X-CSRF-Token"
+        "Authorization, Content-Type, Curfew-Activity, Curfew-At-Least, Curfew-Consistency, Curfew-Fingerprint, Idempotency-Key, "
+        + "Last-Event-ID, X-CSRF-Token"
 
     /// Lets a page of an allowed origin read the answer.
     func add(to answer: inout Answer, for fields: HTTPFields) {

@@ -10,6 +10,7 @@ struct FormReader {
             guard let name = PercentCoding.decode(parts[0], plusIsSpace: true),
                 let value = PercentCoding.decode(parts.count > 1 ? parts[1] : [], plusIsSpace: true)
             else { throw .malformed("the form holds a percent escape that is not UTF-8 text") }
+            if value.isEmpty { continue }
             guard values.updateValue(value, forKey: name) == nil else {
                 throw .malformed(name.isPlainName ? "\(name) appears twice" : "a parameter appears twice")
             }
@@ -18,7 +19,7 @@ struct FormReader {
 
     /// A parameter that has to be there.
     func required(_ name: String) throws(Problem) -> String {
-        guard let value = values[name], !value.isEmpty else {
+        guard let value = values[name] else {
             throw .malformed("\(name): expected a parameter of the form")
         }
         return value

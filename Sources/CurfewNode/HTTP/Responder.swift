@@ -137,14 +137,17 @@ struct Responder: Sendable {
     /// Only health checks and the public listener's calls go without an API key.
     private func caller(of fields: HTTPFields, path: Substring) throws(Problem) -> APIKey? {
         guard table.kind == .admin, !table.isOpen(path) else { return nil }
-        let bearer = Credential.token(authorization: fields[.authorization], cookies: [], acceptsInsecureName: false)
-        let password = path.hasPrefix(Route.oauthStem) ? fields[.authorization].flatMap(Credential.password) : nil
-        guard let key = bearer ?? password else {
+        let authorization = fields[.authorization]
+        let bearer = Credential.token(authorization: authorization, cookies: [], acceptsInsecureName: false)
+        let passwords = path.hasPrefix(Route.oauthStem) ? authorization.map(Credential.passwords) : nil
+        let presented = bearer.map { [$0] } ?? passwords ?? []
+        guard !presented.isEmpty else {
             var problem = Problem(.apiKeyInvalid)
             problem.lacksCredential = true
             throw problem
         }
-        guard let owner = keys.owner(of: key) else { throw Problem(.apiKeyInvalid) }
+        let owners = presented.compactMap(keys.owner)
+        guard let owner = owners.first else { throw Problem(.apiKeyInvalid) }
         return owner
     }
 

@@ -29,6 +29,8 @@ extension SessionService {
         // One that was used is not active, though it gives the same pair again for a moment. One that is ahead of the record was made by
         // a Redis whose last writes are lost.
         guard let current = view.refreshGeneration, refreshToken.generation >= current else { return nil }
+        let now = clock.wall()
+        guard view.expiresAt > now, view.idleAt.map({ $0 > now }) ?? true else { return nil }
         // It is as good as a token of its session would be now.
         let claims = Claims(
             issuer: keyRing.issuer, audience: keyRing.audience, user: view.user, session: view.session,

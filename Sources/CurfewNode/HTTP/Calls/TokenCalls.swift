@@ -15,12 +15,14 @@ extension Calls {
             writer.member("active", true)
             writer.member("sub", session.user.text)
             writer.member("sid", session.session.description)
-            writer.member("scope", session.permissions.names.joined(separator: " "))
+            let scope = session.permissions.names.joined(separator: " ")
+            if !scope.isEmpty { writer.member("scope", scope) }
             writer.member("exp", session.expiresAt.seconds)
             writer.member("iat", session.issuedAt.seconds)
             writer.member("iss", service.keyRing.issuer)
             writer.member("aud", service.keyRing.audience)
             if !introspected.isRefreshToken { writer.member("token_type", "Bearer") }
+            if session.isStale { writer.member("stale", true) }
         }
     }
 
@@ -31,6 +33,8 @@ extension Calls {
         guard isEnforced else {
             throw Problem(.revocationStateStale, "the token is revoked, but not yet known to be refused by every node")
         }
-        return Answer(body: [])
+        var answer = Answer(body: [])
+        answer.fields = []
+        return answer
     }
 }

@@ -118,6 +118,7 @@ enum Schemas {
                 [
                     ("active", flag), ("sub", identifier), ("sid", text), ("scope", text), ("exp", integer),
                     ("iat", integer), ("iss", text), ("aud", text), ("token_type", #"{"const":"Bearer"}"#),
+                    ("stale", flag),
                 ])
         ),
         ("IssuedSession", object(issuedFields.map(\.0), issuedFields)),

@@ -76,13 +76,15 @@ enum Credential {
         find(authorization: authorization, cookies: cookies, acceptsInsecureName: acceptsInsecureName)?.token
     }
 
-    /// The password of HTTP Basic (RFC 7617), which a client of OAuth has escaped (RFC 6749 section 2.3.1); `nil` for another scheme
-    /// and for what is not well-formed.
-    static func password(authorization: String) -> [UInt8]? {
+    /// The password of HTTP Basic (RFC 7617), as it is and as a client of OAuth should have escaped it (RFC 6749 section 2.3.1), which many
+    /// don't; none for another scheme and for what is not well-formed.
+    static func passwords(authorization: String) -> [[UInt8]] {
         let parts = authorization.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "basic",
             let pair = Data(base64Encoded: String(parts[1].trimmingBlanks)), let colon = pair.firstIndex(of: .colon)
-        else { return nil }
-        return PercentCoding.decode(pair[(colon + 1)...], plusIsSpace: true).map { Array($0.utf8) }
+        else { return [] }
+        let password = pair[(colon + 1)...]
+        let unescaped = PercentCoding.decode(password, plusIsSpace: true).map { Array($0.utf8) }
+        return [Array(password)] + (unescaped.map { [$0] } ?? [])
     }
 }
