@@ -174,5 +174,46 @@ extension ClusterTests {
             let api = try await login(cluster, kind: "api")
             #expect(try await ask(cluster, Self.path + "?renew=true", [self.cookie(api)]).header("set-cookie") == nil)
         }
+
+        @Test(
+            "with renew a cookie whose token has run out is renewed as long as its session lives, for the application's pages only"
+        )
+        func afterTheToken() async throws {
+            let cluster = try await SharedCluster.ready()
+            let session = try await login(cluster, kind: "remember")
+            let forge = try #require(TokenForge(token: session.token, secret: cluster.nodes[0].settings.secret))
+            let old = ("Cookie", "__Host-curfew=\(forge.changing("exp", to: "1700000000"))")
+            let (renewing, checking) = (Self.path + "?renew=true", Self.path + "?renew=true&csrf=true")
+            for (path, fields) in [
+                (Self.path, [old]),
+                (renewing, [("Authorization", "Bearer \(old.1.dropFirst("__Host-curfew=".count))")]),
+            ] {
+                let refused = try await ask(cluster, path, fields)
+                #expect(refused.status == 401 && refused.code == "token_expired", "\(refused.everything)")
+            }
+            let forged = try await ask(cluster, checking, method: "POST", [old])
+            #expect(forged.status == 403 && forged.code == "csrf_failed" && forged.header("set-cookie") == nil)
+            // The page asks for what it needs by the same cookie.
+            let page = try await cluster.nodes[2].api.call("GET", "/v1/csrf", on: .public, headers: [old])
+            #expect(page.status == 200, "\(page.everything)")
+            let token = ("X-CSRF-Token", try #require(page.json["csrfToken"].string))
+            for (path, method) in [(renewing, "GET"), (checking, "POST")] {
+                let answer = try await ask(cluster, path, method: method, [old, token])
+                #expect(answer.status == 200 && answer.header("x-curfew-user") == session.user, "\(answer.everything)")
+                let cookie = try #require(answer.header("set-cookie"))
+                #expect(cookie.contains("; Max-Age=2592000; Path=/; Secure; HttpOnly; SameSite=Lax"), "\(cookie)")
+                let renewed = String(cookie.dropFirst("__Host-curfew=".count).prefix { $0 != ";" })
+                #expect(try await cluster.nodes[2].api.validate(renewed).json["sessionId"].string == session.id)
+            }
+            let refreshed = try await cluster.nodes[0].api.call(
+                "POST", "/v1/refresh", on: .public, headers: [old, token])
+            #expect(refreshed.status == 200, "\(refreshed.everything)")
+            try await revoke(["userId": .string(session.user)], on: cluster.nodes[0], .cluster)
+            let ended = try await ask(cluster, renewing, [old])
+            #expect(ended.status == 401 && ended.header("set-cookie") == nil, "\(ended.everything)")
+            #expect(["session_revoked", "session_not_found"].contains(ended.code), "\(ended.everything)")
+            #expect(ended.json["active"] == false)
+            #expect(try await cluster.nodes[1].api.call("GET", "/v1/csrf", on: .public, headers: [old]).status == 401)
+        }
     }
 }

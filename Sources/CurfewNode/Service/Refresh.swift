@@ -39,6 +39,15 @@ extension SessionService {
         }
     }
 
+    /// The session of a token, which may have run out. Throws `tokenRefused` where there is nothing to renew, as far as Redis and memory say
+    /// before it is tried.
+    func renewable(_ token: [UInt8]) async throws(ServiceError) -> SessionID {
+        let view = try await renewable(byToken: token).view
+        let now = clock.wall()
+        guard view.expiresAt > now, view.idleAt.map({ $0 > now }) ?? true else { throw .tokenRefused(.sessionExpired) }
+        return view.session
+    }
+
     /// Why this is nothing that a node has signed; `nil` where it is.
     func forgery(of credential: RefreshCredential) -> RefusalReason? {
         do throws(TokenRefusal) {

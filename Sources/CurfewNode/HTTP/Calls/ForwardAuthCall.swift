@@ -9,10 +9,21 @@ extension Calls {
         let demands = try request.forwardAuthDemands()
         let options = try request.validateOptions()
         guard let found = presented(in: request) else { throw Problem.inactive(.tokenMissing) }
-        var session = try await active(found.token, options)
-        if demands.crossSiteToken, !isSafe(request) { try requireCrossSiteToken(request, found) }
+        let needsCrossSiteToken = demands.crossSiteToken && !isSafe(request)
+        var session: ActiveSession
         var cookie: String?
-        if demands.renews, found.isCookie, session.shouldRefresh, session.kind != .api {
+        do throws(Problem) {
+            session = try await active(found.token, options)
+            if needsCrossSiteToken { try requireCrossSiteToken(request, found) }
+        } catch {
+            guard error.code == .tokenExpired, demands.renews, found.isCookie else { throw error }
+            if needsCrossSiteToken { try requireCrossSiteToken(request, found) }
+            // A browser that was closed for days: its session may have lived on.
+            let renewed = try await renewedToken(found.token)
+            cookie = cookies.session(renewed)
+            session = try await active(Array(renewed.token.utf8), options)
+        }
+        if cookie == nil, demands.renews, found.isCookie, session.shouldRefresh, session.kind != .api {
             cookie = try await renewedCookie(found.token)
             // That took its time: what it is answered from must be as fresh as ever.
             session = try await active(found.token, options)
@@ -32,6 +43,22 @@ extension Calls {
         } catch {
             if case .tokenRefused(.sessionRevoked) = error { throw Problem.inactive(.sessionRevoked) }
             return nil
+        }
+    }
+
+    /// Of a token that has run out. Where there is nothing to renew, it is refused for what the session says.
+    private func renewedToken(_ token: [UInt8]) async throws(Problem) -> IssuedSession {
+        do throws(ServiceError) {
+            return try await service.refresh(.token(token))
+        } catch {
+            switch error {
+            case .tokenRefused(let reason): throw Problem.inactive(reason)
+            case .malformed: throw Problem.inactive(.tokenExpired)
+            case .stale, .redisUnavailable, .overloaded, .notFound, .preconditionFailed, .conflict,
+                .sessionLimitReached,
+                .outOfRange:
+                throw Problem(error)
+            }
         }
     }
 

@@ -36,11 +36,21 @@ extension Calls {
     }
 
     func crossSiteToken(_ request: CallRequest) async throws(Problem) -> Answer {
-        let caller = try await caller(of: request, isChange: false).session
-        let token = service.keyRing.crossSiteToken(of: caller.session)
+        let token = service.keyRing.crossSiteToken(of: try await renewableSession(of: request))
         var answer = Answer.json { $0.member("csrfToken", token) }
         answer.fields.append(("Set-Cookie", cookies.crossSite(token)))
         return answer
+    }
+
+    /// The caller's session, which may have a cookie that has run out: it needs the CSRF token to be renewed.
+    private func renewableSession(of request: CallRequest) async throws(Problem) -> SessionID {
+        do throws(Problem) {
+            return try await caller(of: request, isChange: false).session.session
+        } catch {
+            let credential = try credential(of: request)
+            guard error.code == .tokenExpired, credential.isCookie else { throw error }
+            return try await run { () async throws(ServiceError) in try await service.renewable(credential.token) }
+        }
     }
 
     func credential(of request: CallRequest) throws(Problem) -> Credential.Found {
