@@ -24,14 +24,14 @@ package struct SplitBrain: Sendable, Equatable {
             ]
         }
         // 0 switches the check off, whatever min-replicas-to-write says.
-        guard let maximumLagSeconds, let failoverDelay else { return [] }
+        guard let maximumLagSeconds else { return [] }
         if maximumLagSeconds < 1 {
             return [
                 "min-replicas-max-lag is 0, which switches min-replicas-to-write off: a primary that was cut off goes on "
                     + "accepting writes, and nodes that still reach it stay fresh from it"
             ]
         }
-        if .seconds(maximumLagSeconds) > failoverDelay {
+        if let failoverDelay, .seconds(maximumLagSeconds) > failoverDelay {
             return [
                 "min-replicas-max-lag is \(maximumLagSeconds) s, but another primary may be chosen after "
                     + "\(failoverDelay.wholeMilliseconds) ms: one that was cut off accepts writes beside it meanwhile, and "
