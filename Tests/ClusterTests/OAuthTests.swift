@@ -31,7 +31,7 @@ extension ClusterTests {
         }
 
         private func isActive(_ token: String, on node: NodeProcess) async throws -> Bool? {
-            let answer = try await form("introspect", "token=\(token)", on: node)
+            let answer = try await node.api.introspect(token)
             #expect(answer.status == 200, "\(answer.everything)")
             return answer.json["active"].bool
         }

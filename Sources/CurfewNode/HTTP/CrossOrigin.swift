@@ -60,9 +60,7 @@ struct CrossOriginFields: Sendable {
     /// The answer to a browser that asks first whether a page may make a call; `nil` where it is no such question, or the origin
     /// is not allowed.
     func preflight(_ fields: HTTPFields, methods: [String]) -> Answer? {
-        guard origin(of: fields) != nil,
-            fields.contains(where: { $0.name.canonicalName == "access-control-request-method" })
-        else { return nil }
+        guard origin(of: fields) != nil, !fields.values("access-control-request-method").isEmpty else { return nil }
         var answer = Answer(status: 200, body: [])
         answer.fields = [
             ("Access-Control-Allow-Methods", methods.joined(separator: ", ")),
@@ -73,8 +71,8 @@ struct CrossOriginFields: Sendable {
     }
 
     private func origin(of fields: HTTPFields) -> String? {
-        let origins = fields.filter { $0.name.canonicalName == "origin" }
-        guard origins.count == 1, let origin = origins.first?.value, allowed.contains(origin) else { return nil }
+        let origins = fields.values("origin")
+        guard origins.count == 1, let origin = origins.first, allowed.contains(origin) else { return nil }
         return origin
     }
 }

@@ -26,7 +26,12 @@ struct CallRequest: Sendable {
     func field(_ name: String) -> String? { fields.first { $0.name.canonicalName == name }?.value }
 
     /// All of them, of a field that may be repeated.
-    func values(_ name: String) -> [String] { fields.filter { $0.name.canonicalName == name }.map(\.value) }
+    func values(_ name: String) -> [String] { fields.values(name) }
+}
+
+extension HTTPFields {
+    /// A field's values by its lower-case name.
+    func values(_ name: String) -> [String] { filter { $0.name.canonicalName == name }.map(\.value) }
 }
 
 struct Responder: Sendable {
@@ -207,11 +212,7 @@ enum QueryString {
     /// Unknown and repeated parameters are refused: a typo must not widen what a call does.
     static func parse(_ text: some StringProtocol, allowed: [Route.Parameter]) throws(Problem) -> [String: String] {
         var values: [String: String] = [:]
-        for pair in text.utf8.split(separator: UInt8(ascii: "&")) {
-            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = PercentCoding.decode(parts[0], plusIsSpace: true),
-                let value = PercentCoding.decode(parts.count > 1 ? parts[1] : pair.suffix(0), plusIsSpace: true)
-            else { throw .malformed("the query holds a percent escape that is not UTF-8 text") }
+        try PercentCoding.forEachPair(in: text.utf8, of: "query") { name, value throws(Problem) in
             guard let parameter = allowed.first(where: { $0.name == name }) else {
                 let known = allowed.isEmpty ? "none" : allowed.map(\.name).joined(separator: ", ")
                 let said = name.isPlainName ? "\(name) is no query parameter of this call" : "unknown query parameter"

@@ -143,4 +143,18 @@ enum PercentCoding {
         }
         return String(validating: bytes, as: UTF8.self)
     }
+
+    /// Tells names and values of a query or a form, decoded (WHATWG URL, section 5.1), as far as they are well-formed.
+    static func forEachPair(
+        in text: some Collection<UInt8>, of place: String,
+        _ body: (_ name: String, _ value: String) throws(Problem) -> Void
+    ) throws(Problem) {
+        for pair in text.split(separator: UInt8(ascii: "&")) {
+            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = decode(parts[0], plusIsSpace: true),
+                let value = decode(parts.count > 1 ? parts[1] : pair.suffix(0), plusIsSpace: true)
+            else { throw .malformed("the \(place) holds a percent escape that is not UTF-8 text") }
+            try body(name, value)
+        }
+    }
 }

@@ -237,6 +237,9 @@ package struct SessionView: Sendable {
 }
 
 extension SessionView {
+    /// Whether it is over age, or was not used for too long, whatever else ended it.
+    func isOver(at now: WallTime) -> Bool { expiresAt <= now || idleAt.map { $0 <= now } ?? false }
+
     /// What a script needs that is to renew or rotate it, by the id that the caller knows.
     func living(as id: SessionID) -> LivingSession {
         LivingSession(session: id, user: user, device: device, tenant: tenant)

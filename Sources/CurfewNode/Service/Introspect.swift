@@ -28,15 +28,10 @@ extension SessionService {
         }
         // One that was used is not active, though it gives the same pair again for a moment. One that is ahead of the record was made by
         // a Redis whose last writes are lost.
-        guard let current = view.refreshGeneration, refreshToken.generation >= current else { return nil }
-        let now = clock.wall()
-        guard view.expiresAt > now, view.idleAt.map({ $0 > now }) ?? true else { return nil }
+        guard let current = view.refreshGeneration, refreshToken.generation >= current, !view.isOver(at: clock.wall())
+        else { return nil }
         // It is as good as a token of its session would be now.
-        let claims = Claims(
-            issuer: keyRing.issuer, audience: keyRing.audience, user: view.user, session: view.session,
-            issuedAt: view.createdAt, expiresAt: view.expiresAt, kind: view.kind, stamp: view.stamp,
-            device: view.device, tenant: view.tenant, permissions: view.permissions,
-            permissionsVersion: view.permissionsVersion)
+        let claims = claims(of: view, issuedAt: view.createdAt, expiresAt: view.expiresAt)
         var strict = options
         (strict.isStrict, strict.countsAsActivity) = (true, false)
         let result = try await validate(token: Array(try sign(claims).utf8), options: strict)

@@ -75,8 +75,7 @@ extension SessionService {
 
     /// Not over, and not ended by anything that this node knows.
     private func isLive(_ view: SessionView) -> Bool {
-        let now = clock.wall()
-        return view.expiresAt > now && view.idleAt.map { $0 > now } ?? true && knownRefusal(of: view) == nil
+        !view.isOver(at: clock.wall()) && knownRefusal(of: view) == nil
     }
 
     /// Why a session is over by what this node knows, whatever Redis says.

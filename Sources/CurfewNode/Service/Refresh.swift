@@ -43,8 +43,7 @@ extension SessionService {
     /// before it is tried.
     func renewable(_ token: [UInt8]) async throws(ServiceError) -> SessionID {
         let view = try await renewable(byToken: token).view
-        let now = clock.wall()
-        guard view.expiresAt > now, view.idleAt.map({ $0 > now }) ?? true else { throw .tokenRefused(.sessionExpired) }
+        guard !view.isOver(at: clock.wall()) else { throw .tokenRefused(.sessionExpired) }
         return view.session
     }
 
@@ -134,15 +133,21 @@ extension SessionService {
     ) throws(ServiceError) -> IssuedSession {
         let life = configuration.settings(of: view.kind).tokenLifetime.components.seconds
         let expiresAt = min(renewed.renewedAt.seconds + life, renewed.expiresAt.seconds)
-        let claims = Claims(
-            issuer: keyRing.issuer, audience: keyRing.audience, user: view.user, session: view.session,
-            issuedAt: renewed.renewedAt, expiresAt: WallTime(seconds: expiresAt), kind: view.kind, stamp: view.stamp,
-            device: view.device, tenant: view.tenant, permissions: renewed.permissions,
-            permissionsVersion: renewed.permissionsVersion)
+        var view = view
+        (view.permissions, view.permissionsVersion) = (renewed.permissions, renewed.permissionsVersion)
+        let claims = claims(of: view, issuedAt: renewed.renewedAt, expiresAt: WallTime(seconds: expiresAt))
         return IssuedSession(
             session: view.session, user: view.user, device: view.device, kind: view.kind, token: try sign(claims),
             issuedAt: claims.issuedAt, expiresAt: claims.expiresAt, sessionExpiresAt: renewed.expiresAt,
             refreshToken: hasRefreshToken
                 ? keyRing.encode(RefreshToken(session: view.session, generation: renewed.generation)) : nil)
+    }
+
+    /// What a token of this session says.
+    func claims(of view: SessionView, issuedAt: WallTime, expiresAt: WallTime) -> Claims {
+        Claims(
+            issuer: keyRing.issuer, audience: keyRing.audience, user: view.user, session: view.session,
+            issuedAt: issuedAt, expiresAt: expiresAt, kind: view.kind, stamp: view.stamp, device: view.device,
+            tenant: view.tenant, permissions: view.permissions, permissionsVersion: view.permissionsVersion)
     }
 }

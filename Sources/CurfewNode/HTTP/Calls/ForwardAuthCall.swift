@@ -51,14 +51,9 @@ extension Calls {
         do throws(ServiceError) {
             return try await service.refresh(.token(token))
         } catch {
-            switch error {
-            case .tokenRefused(let reason): throw Problem.inactive(reason)
-            case .malformed: throw Problem.inactive(.tokenExpired)
-            case .stale, .redisUnavailable, .overloaded, .notFound, .preconditionFailed, .conflict,
-                .sessionLimitReached,
-                .outOfRange:
-                throw Problem(error)
-            }
+            if case .tokenRefused(let reason) = error { throw Problem.inactive(reason) }
+            if case .malformed = error { throw Problem.inactive(.tokenExpired) }
+            throw Problem(error)
         }
     }
 

@@ -72,18 +72,15 @@ if life > head.life then redis.call('HSET', head_key, 'life', integer(life)) end
 local stamp = next_stamp(head)
 local change = redis.call('HGET', values_key, 'p:' .. user) or ''
 local expires = now_seconds + math.min(tonumber(ARGV[16]), life)
-local fields = { 's', integer(stamp), 'c', integer(now_seconds), 'a', integer(now_seconds), 'x', integer(expires),
-  'X', integer(now_seconds + life) }
-local function set(field, value) fields[#fields + 1], fields[#fields + 2] = field, value end
-if change ~= '' then set('v', string.match(change, '^%d+')) end
-if ARGV[18] == '1' then set('n', '1') end
+redis.call('HSET', record_key, 's', integer(stamp), 'c', integer(now_seconds), 'a', integer(now_seconds),
+  'x', integer(expires), 'X', integer(now_seconds + life), unpack(ARGV, 26 + 3 * read_count, #ARGV))
+if change ~= '' then redis.call('HSET', record_key, 'v', string.match(change, '^%d+')) end
+if ARGV[18] == '1' then redis.call('HSET', record_key, 'n', '1') end
 local idle_at
 if ARGV[22] ~= '' then
-  set('I', ARGV[22])
+  redis.call('HSET', record_key, 'I', ARGV[22])
   idle_at = now_seconds + tonumber(ARGV[22])
 end
-for i = 26 + 3 * read_count, #ARGV, 2 do set(ARGV[i], ARGV[i + 1]) end
-redis.call('HSET', record_key, unpack(fields))
 keep_session(record_key, index_key, due_key, session, member, expires, idle_at)
 for _, ended in ipairs({ leaving, replaced }) do
   for _, one in ipairs(ended) do
