@@ -1,7 +1,7 @@
 # Everything there is to run. Each goal installs what it needs through apt where that is missing, and says so.
 
 .DEFAULT_GOAL := help
-.PHONY: run test soak simulate simulate-mutants model faults fuzz test-sanitized test-redis-versions test-browser test-interoperability mutants build lint bench clean help build-needs
+.PHONY: run test soak simulate simulate-mutants model faults overload fuzz test-sanitized test-redis-versions test-browser test-interoperability mutants build lint bench clean help build-needs
 
 # Our own targets, not the dependencies. Read by Package.swift.
 export WARNINGS_AS_ERRORS := 1
@@ -14,6 +14,7 @@ SEEDS ?= 300
 seeds ?= $(SEEDS)
 first ?= 1
 seconds ?= 60
+connections ?= 10000
 seed ?=
 
 run: build ## Start three nodes and a Redis, play a login and a revoke across them, stay up (nodes=3 port=8080)
@@ -45,6 +46,10 @@ model: ## Check the protocol's model exhaustively, and that each rule taken out 
 faults: build-needs ## Three real nodes under faults that a nemesis draws, every answer checked (seconds=60 seed=N)
 	@.ci/install redis-server=redis-server openssl=openssl gcc=gcc
 	@CURFEW_FAULT_SECONDS=$(seconds) CURFEW_FAULT_SEED=$(seed) swift test --no-parallel --filter '^FaultTests'
+
+overload: build-needs ## More clients, calls and idle connections than a node takes (connections=10000; needs as many open files, twice)
+	@.ci/install redis-server=redis-server
+	@CURFEW_OVERLOAD_CONNECTIONS=$(connections) swift test --no-parallel --filter '^ClusterTests\.ClusterTests/(Overload|SlowClients)'
 
 fuzz: build-needs ## Hostile input against everything that reads it (seconds=60 for each target)
 	@swift build --build-tests

@@ -32,6 +32,30 @@ extension ClusterTests {
             }
         }
 
+        @Test("a primary that may go on for longer than its cluster waits before it replaces it is told of")
+        func splitBrainWarnings() async throws {
+            let cluster = try await Harness.ready()
+            try await cluster.settle()
+            func configure(_ replicas: String, _ lag: String) throws {
+                for member in cluster.redis.members {
+                    try member.call(["CONFIG", "SET", "min-replicas-to-write", replicas])
+                    try member.call(["CONFIG", "SET", "min-replicas-max-lag", lag])
+                }
+            }
+            defer { try? configure("0", "10") }
+            for (lag, expected) in [("10", "may be chosen after 1500 ms"), ("1", nil)] {
+                try configure("1", lag)
+                let node = try cluster.makeNode("warned \(lag)") { _ in }
+                try node.start()
+                defer { node.kill() }
+                try await node.ready()
+                let warnings = try await node.api.call("GET", "/v1/cluster").json["redis"]["warnings"].array
+                    .compactMap(\.string).filter { $0.contains("min-replicas") }
+                #expect(warnings.count == (expected == nil ? 0 : RedisClusterFixture.primaryCount), "\(warnings)")
+                #expect(warnings.allSatisfy { $0.contains(expected ?? "") })
+            }
+        }
+
         @Test("events go by sharded pub/sub where Redis has it, else by the ordinary one")
         func channels() async throws {
             let cluster = try await Harness.ready()

@@ -216,7 +216,7 @@ extension Primary {
 
     /// What this topology can't exclude. CONFIG may be forbidden; then nothing can be said.
     private func splitBrainWarnings(_ info: RedisInfo, _ link: any RedisLink) async -> [String] {
-        let failoverDelay = transport.failoverDelay
+        let failoverDelay = isClusterMember ? await clusterNodeTimeout(link) : transport.failoverDelay
         guard info.connectedReplicas > 0 || failoverDelay != nil,
             let reply = try? await link.send(RedisCommand("CONFIG", ["GET", "min-replicas-*"])),
             let flat = try? reply.array(for: "CONFIG GET").map({ try $0.text(for: "CONFIG GET") })
@@ -227,5 +227,13 @@ extension Primary {
             replicasToWrite: settings["min-replicas-to-write"], maximumLagSeconds: settings["min-replicas-max-lag"],
             failoverDelay: failoverDelay
         ).warnings
+    }
+
+    /// After which the members of a Redis Cluster think of replacing a primary that is silent.
+    private func clusterNodeTimeout(_ link: any RedisLink) async -> Duration? {
+        guard let reply = try? await link.send(RedisCommand("CONFIG", ["GET", "cluster-node-timeout"])),
+            let setting = try? reply.array(for: "CONFIG GET").last?.text(for: "CONFIG GET")
+        else { return nil }
+        return Int64(setting).map { .milliseconds($0) }
     }
 }
