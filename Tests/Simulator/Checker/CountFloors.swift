@@ -17,7 +17,9 @@ extension Counts {
             ("validations refused", refused, 30_000), ("validations unavailable", unavailable, 12_000),
             ("changes acknowledged", acknowledged, 500), ("changes fenced", fenced, 650),
             ("changes published", published, 420), ("changes pending", pending, 80),
-            ("changes of permissions", permissions, 350), ("renewals", renewed, 600),
+            ("changes of permissions", permissions, 350), ("renewals", renewed, 600), ("rotations", rotated, 145),
+            ("logouts", logouts, 50), ("validations with Curfew-At-Least", activeAtLeast, 140),
+            ("validations by an id that was replaced", activeInGrace, 5),
             ("writes failed", failedWrites, 5_500), ("terms of Redis", terms, 170), ("faults", faults, 750),
             ("sessions ended as idle", idle, 30),
             ("revocations looked for at the ends", checkedAtEnd, 23_000),
@@ -25,9 +27,10 @@ extension Counts {
         var lines = scaled.compactMap { line($0.what, $0.count, $0.floor * runs / Self.runsOfFloors) }
         guard runs >= Self.runsOfFloors else { return lines }
         lines += FaultKind.allCases.compactMap { line("fault \($0.rawValue)", faultsByKind[$0.rawValue] ?? 0, 1) }
-        lines += [RefusalReason.sessionRevoked, .sessionExpired, .tokenExpired, .sessionNotFound].compactMap {
-            line("refused as \($0.rawValue)", refusalsByReason[$0.rawValue] ?? 0, 1)
-        }
+        lines += [RefusalReason.sessionRevoked, .sessionExpired, .sessionSuperseded, .tokenExpired, .sessionNotFound]
+            .compactMap {
+                line("refused as \($0.rawValue)", refusalsByReason[$0.rawValue] ?? 0, 1)
+            }
         lines += [RefusalReason.sessionRevoked, .refreshTokenReused].compactMap {
             line("not renewed as \($0.rawValue)", renewalsRefused[$0.rawValue] ?? 0, 1)
         }

@@ -21,6 +21,8 @@ package struct Counts: Sendable {
     package var failedWrites = 0
     /// Changes of permissions that were answered; among the changes.
     package var permissions = 0
+    /// By a session's own token; among the changes that were asked for.
+    package var logouts = 0
     /// By kind, as they were drawn.
     package var faultsByKind: [String: Int] = [:]
     /// Of validations, by reason.
@@ -64,6 +66,7 @@ package struct Counts: Sendable {
         left.pending += right.pending
         left.failedWrites += right.failedWrites
         left.permissions += right.permissions
+        left.logouts += right.logouts
         left.faultsByKind.merge(right.faultsByKind, uniquingKeysWith: +)
         left.refusalsByReason.merge(right.refusalsByReason, uniquingKeysWith: +)
         left.renewalsRefused.merge(right.renewalsRefused, uniquingKeysWith: +)
@@ -80,7 +83,7 @@ package struct Counts: Sendable {
         \(active + refused + unavailable) validations: \(active) active (\(activeAtLeast) with Curfew-At-Least), \(refused) refused, \(unavailable) unavailable
         \(acknowledged + fenced + published + pending) changes: \(acknowledged) acknowledged, \(fenced) fenced, \
         \(published) published, \(pending) pending; \(failedWrites) writes failed, \(issued) sessions issued, \
-        \(renewed) renewals, \(rotated) rotations (\(activeInGrace) validations by an id that was replaced), \(permissions) changes of permissions
+        \(renewed) renewals, \(rotated) rotations (\(activeInGrace) validations by an id that was replaced), \(permissions) changes of permissions, \(logouts) logouts
         \(idle) sessions ended as idle
         refused: \(Self.list(refusalsByReason)); not renewed: \(Self.list(renewalsRefused))
         faults: \(Self.list(faultsByKind))

@@ -4,7 +4,8 @@
 import CurfewCore
 import CurfewNode
 
-final class Workload {
+// `@unchecked Sendable`: one thread runs the whole simulation.
+final class Workload: @unchecked Sendable {
     private let world: World
     private var chance: SeededRandom
     private let users: [UserID]
@@ -78,7 +79,11 @@ final class Workload {
             }
         } else if draw < 97 {
             let session = pickSession()
-            revoke(target(session), on: node, waitsForCluster: chance.chance(0.7))
+            if chance.chance(0.2) {
+                logout(session, on: node)
+            } else {
+                revoke(target(session), on: node, waitsForCluster: chance.chance(0.7))
+            }
             if chance.chance(0.2) { endAgain(session) }
         } else {
             setPermissions(on: node)
@@ -254,6 +259,26 @@ final class Workload {
         let change = world.checker.asked(.revoke(target), waitsForCluster: waitsForCluster)
         perform(change, on: node) { service, options throws(ServiceError) in
             try await service.revoke(target, options: options)
+        }
+    }
+
+    /// By the session's own token, which this node has to find active first.
+    private func logout(_ session: TrackedSession, on node: SimulatedNode) {
+        let (scope, target) = chance.pick([
+            (LogoutScope.current, RevokeTarget.session(session.claims.session)),
+            (.others, .userExcept(session.user, session.claims.session)), (.all, .user(session.user)),
+        ])
+        let (token, world, waits) = (session.token, world, chance.chance(0.7))
+        node.run { [self] in
+            guard
+                case .active(let caller)? = try? await node.parts.service.validate(
+                    token: token, options: ValidateOptions())
+            else { return world.checker.noteUnavailable() }
+            let change = world.checker.asked(.revoke(target), waitsForCluster: waits)
+            world.checker.counts.logouts += 1
+            perform(change, on: node) { service, options throws(ServiceError) in
+                try await service.logout(caller, scope, options: options)
+            }
         }
     }
 
