@@ -72,6 +72,9 @@ struct Floors {
         .changes("revokes of all but one", 15) { if case .others = $0 { true } else { false } },
         .changes("revokes of a device", 10) { if case .device = $0 { true } else { false } },
         .changes("revokes of a tenant", 1) { if case .tenant = $0 { true } else { false } },
+        .operations("logouts", 15) { if case .logout = $0.action { $0.answer.isDone } else { false } },
+        .operations("renewals", 60) { if case .renew = $0.action { $0.answer.isActive } else { false } },
+        .operations("renewals refused", 30) { if case .renew = $0.action { $0.answer.isRefused } else { false } },
         .changes("changes of permissions", 25) { if case .permissions = $0 { true } else { false } },
         .propagations("published", 80), .propagations("acknowledged", 60), .propagations("fenced", 3).ofFaults,
         .propagations("pending", 1).ofFaults,
@@ -112,7 +115,7 @@ struct Floors {
 }
 
 extension Operation {
-    fileprivate var isChange: Bool { if case .change = action { true } else { false } }
+    fileprivate var isChange: Bool { action.target != nil }
     fileprivate var isValidate: Bool { if case .validate = action { true } else { false } }
     fileprivate var isLast: Bool { if case .validate(_, _, _, true) = action { true } else { false } }
 }

@@ -21,7 +21,7 @@ struct Report {
         block(
             "revokes done, by propagation",
             history.operations.compactMap { operation in
-                guard case .change = operation.action, operation.answer.isDone else { return nil }
+                guard operation.action.target != nil, operation.answer.isDone else { return nil }
                 return operation.answer.propagation
             })
         lines.append("losses of data survived: \(history.losses.count), settled moments: \(history.settled.count)")
@@ -59,7 +59,7 @@ struct Report {
             guard operation.time.began <= end else { return false }
             switch operation.action {
             case .issue(let issued): return issued == session
-            case .validate(let asked, _, _, _): return asked == session
+            case .validate(let asked, _, _, _), .renew(let asked), .logout(let asked): return asked == session
             case .change(.permissions(let user)): return user == history.subjects[session].user
             case .change(let target): return target.names(session, history.subjects[session])
             }
@@ -91,6 +91,8 @@ extension Action {
         case .validate(_, true, _, _): "validate strict"
         case .validate(_, _, .some, _): "validate at least"
         case .validate: "validate"
+        case .renew: "renew"
+        case .logout: "logout"
         case .change(.permissions): "permissions"
         case .change(.session): "revoke session"
         case .change(.token): "revoke token"

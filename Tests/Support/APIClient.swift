@@ -56,7 +56,7 @@ package struct RevokeOptions: Sendable {
         self.reason = reason
     }
 
-    var members: [String: JSON] {
+    package var members: [String: JSON] {
         var members: [String: JSON] = [:]
         if waits { members["wait"] = "cluster" }
         members["timeoutMs"] = timeoutMilliseconds.map { .number(Double($0)) }

@@ -1,9 +1,9 @@
 // Judges a history by the invariants of docs/protocol.md. Pure: a history in, violations out.
 //
-// I1  active answers that begin later than Δ after the revoke returned
-// I2  active answers that begin after a revoke returned `acknowledged` or `fenced`, or that carry its fence
+// I1  active answers, or renewals, that begin later than Δ after the revoke returned
+// I2  the same that begin after a revoke returned `acknowledged` or `fenced`, or that carry its fence
 // I3  after the last fault, with every node ready: whatever a revoke ended is refused by every node
-// I5  active answers that begin later than Δ after anybody was told `session_revoked`
+// I5  the same that begin later than Δ after anybody was told `session_revoked`
 // I6  a refusal of what nothing can have ended
 //
 // A permission change is judged like a revoke: the token goes on, but no answer shows an older version. I4 is about what goes
@@ -31,9 +31,7 @@ struct Checker {
         var validations: [Int: [Int]] = [:]
         var found: [Violation] = []
         for (index, operation) in history.operations.enumerated() {
-            if case .validate(let session, _, _, _) = operation.action {
-                validations[session, default: []].append(index)
-            }
+            if let session = operation.shown { validations[session, default: []].append(index) }
             if !isKnown(operation) {
                 found.append(Violation(rule: .answer, session: operation.session, operation: index, because: nil))
             }
@@ -83,7 +81,10 @@ struct Checker {
         }
         for index in validations {
             let operation = history.operations[index]
-            guard case .validate(_, _, let fence, let isLast) = operation.action else { continue }
+            var (fence, isLast, isRenewal) = (Int?.none, false, true)
+            if case .validate(_, _, let asked, let last) = operation.action {
+                (fence, isLast, isRenewal) = (asked, last, false)
+            }
             if operation.answer.isActive {
                 for bound in bounds where operation.time.began > bound.moment {
                     report(bound.rule, index, because: bound.because)
@@ -92,7 +93,7 @@ struct Checker {
                     report(.i2, index, because: fence)
                 }
                 for (version, bound) in versions
-                where operation.time.began > bound.moment && (operation.answer.version ?? 0) < version {
+                where !isRenewal && operation.time.began > bound.moment && (operation.answer.version ?? 0) < version {
                     report(bound.rule, index, because: bound.because)
                 }
             }
@@ -124,9 +125,9 @@ struct Checker {
         return bounds(of: change).map { (version, $0) }
     }
 
-    /// `strict` wants the record, which is lost with Redis' data.
+    /// `strict` wants the record, which is lost with Redis' data, and so does a renewal.
     private func isExcused(_ operation: Operation, _ session: Int) -> Bool {
-        guard case .validate(_, true, _, _) = operation.action else { return false }
+        if case .validate(_, false, _, _) = operation.action { return false }
         let life = Interval(began: history.subjects[session].issued.began, ended: operation.time.ended)
         return operation.answer.code == "session_not_found" && history.hasLoss(during: life)
     }
@@ -139,6 +140,10 @@ struct Checker {
         return switch operation.action {
         case .issue: answer.status == 201
         case .change: answer.isDone
+        case .logout: answer.isDone || answer.status == 401 && answer.code == "session_revoked"
+        case .renew:
+            answer.status == 200
+                || answer.status == 401 && ["session_revoked", "session_not_found"].contains(answer.code)
         case .validate(_, let isStrict, _, _):
             answer.status == 200 || answer.status == 401 && answer.code == "session_revoked"
                 || answer.status == 401 && answer.code == "session_not_found" && isStrict
@@ -149,11 +154,19 @@ struct Checker {
 }
 
 extension Operation {
+    /// The session that was asked about, or was to be renewed.
+    var shown: Int? {
+        switch action {
+        case .validate(let session, _, _, _), .renew(let session): session
+        case .issue, .change, .logout: nil
+        }
+    }
+
     /// The session that it names, if it names one.
     var session: Int? {
         switch action {
         case .issue(let session): session
-        case .validate(let session, _, _, _): session
+        case .validate(let session, _, _, _), .renew(let session), .logout(let session): session
         case .change(.session(let session)), .change(.token(let session)), .change(.others(_, let session)): session
         case .change: nil
         }

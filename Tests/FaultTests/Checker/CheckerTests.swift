@@ -86,6 +86,37 @@ import Testing
         #expect(history.broken == [.i2])
     }
 
+    @Test("I1, I2: a session that was ended, by its own logout too, is not renewed")
+    func renewed() {
+        for action in [Action.change(.user("u")), .logout(session: 0)] {
+            var history = HandMade()
+            let session = history.session()
+            history.add(100, 200, action, Answer(status: 200, propagation: "published"))
+            history.renewal(session, 1_200, 1_210)
+            #expect(history.broken == [])
+            var late = history
+            late.renewal(session, 1_201, 1_210)
+            #expect(late.broken == [.i1])
+            history.add(1_300, 1_310, action, Answer(status: 200, propagation: "acknowledged"))
+            history.renewal(session, 1_311, 1_320)
+            #expect(Set(history.broken) == [.i1, .i2])
+        }
+    }
+
+    @Test("I6: a renewal is refused for a reason only, or where Redis may have lost the record")
+    func renewalRefused() {
+        var history = HandMade()
+        let session = history.session()
+        history.renewal(session, 500, 510, refused: "session_not_found")
+        #expect(history.broken == [.i6])
+        history.loss(100, 400)
+        #expect(history.broken == [])
+        history.renewal(session, 600, 610, refused: "session_revoked")
+        #expect(history.broken == [.i6])
+        history.renewal(session, 600, 610, refused: "token_expired")
+        #expect(Set(history.broken) == [.i6, .answer])
+    }
+
     @Test("I5: active later than Δ after anybody was told session_revoked breaks it, whatever became of the revoke")
     func resurrected() {
         var history = HandMade()

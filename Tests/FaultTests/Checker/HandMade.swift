@@ -44,6 +44,11 @@ struct HandMade {
             Answer(status: 401, code: code))
     }
 
+    /// Answered with a new token, or refused.
+    mutating func renewal(_ session: Int, _ began: Int64, _ ended: Int64, refused code: String? = nil) {
+        add(began, ended, .renew(session: session), Answer(status: code == nil ? 200 : 401, code: code))
+    }
+
     mutating func unavailable(_ session: Int, _ began: Int64, _ ended: Int64, isLast: Bool = false) {
         add(
             began, ended, .validate(session: session, isLast: isLast),

@@ -18,9 +18,7 @@ enum Relation: Equatable {
 extension History {
     /// What a change did to a session.
     func relation(of change: Operation, to session: Int) -> Relation {
-        guard case .change(let target) = change.action, target.names(session, subjects[session]) else {
-            return .unrelated
-        }
+        guard let target = change.action.target, target.names(session, subjects[session]) else { return .unrelated }
         let issued = subjects[session].issued
         if change.answer.isUncertain {
             // The command may lie in a queue (a stopped Redis, a held-back line) and be run later, up to the next settled
@@ -85,7 +83,7 @@ struct ChangeIndex {
 
     init(_ history: History) {
         for (index, operation) in history.operations.enumerated() {
-            guard case .change(let target) = operation.action else { continue }
+            guard let target = operation.action.target else { continue }
             switch target {
             case .session(let session), .token(let session): bySession[session, default: []].append(index)
             case .user(let user), .others(let user, _), .device(let user, _), .permissions(let user):

@@ -43,6 +43,8 @@ struct Client: Sendable {
             case 0..<14: await issue(node)
             case 14..<26: await revoke(node)
             case 26..<29: await changePermissions(node)
+            case 29..<31: await logout(node)
+            case 31..<37: await renew(node)
             default: await look(node)
             }
             await lookAgain()
@@ -57,7 +59,8 @@ struct Client: Sendable {
         var body: [String: JSON] = ["userId": .string(user), "permissions": ["docs:read"]]
         body["deviceId"] = device.map(JSON.string)
         body["tenantId"] = tenant.map(JSON.string)
-        body["kind"] = ["web", "remember", "api"].randomElement(using: &random).map(JSON.string)
+        let kind = ["web", "remember", "api"].randomElement(using: &random) ?? "web"
+        body["kind"] = .string(kind)
         let began = BootClock.now
         var issued: Population.Member?
         await caller.call(
@@ -69,7 +72,8 @@ struct Client: Sendable {
                 let subject = Subject(
                     user: user, device: device, tenant: tenant, issued: Interval(began: began, ended: BootClock.now))
                 let session = caller.recorder.add(subject)
-                issued = Population.Member(session: session, id: id, token: token, subject: subject)
+                issued = Population.Member(
+                    session: session, id: id, token: token, isRenewable: kind != "api", subject: subject)
                 return .issue(session: session)
             },
             { try await $0.call("POST", "/v1/issue", body: .object(body), timeout: Self.patience) })
@@ -103,6 +107,41 @@ struct Client: Sendable {
         due.append((outcome.time.ended + caller.recorder.stalenessBound, seen))
         guard outcome.answer.isInForceEverywhere else { return }
         for other in caller.nodes.indices.shuffled(using: &random) { await caller.validate(seen, node: other) }
+    }
+
+    private mutating func logout(_ node: Int) async {
+        guard let member = population.live(using: &random) else { return }
+        let options = RevokeOptions(waits: random.happens(perMille: 500))
+        let meant = population.end { $0.session == member.session }
+        let outcome = await caller.call(
+            node, { _ in .logout(session: member.session) },
+            {
+                try await $0.call(
+                    "POST", "/v1/logout", on: .public, body: .object(options.members),
+                    headers: [("Authorization", "Bearer \(member.token)")], timeout: Self.patience)
+            })
+        if let fence = outcome.body["fence"].string { population.note((outcome.index, fence), of: meant) }
+        guard outcome.answer.isDone else { return }
+        due.append((outcome.time.ended + caller.recorder.stalenessBound, member))
+        guard outcome.answer.isInForceEverywhere else { return }
+        for other in caller.nodes.indices.shuffled(using: &random) { await caller.validate(member, node: other) }
+    }
+
+    /// What lives, and what was ended: that above all must get no new token.
+    private mutating func renew(_ node: Int) async {
+        let member =
+            random.happens(perMille: 650)
+            ? population.live(using: &random) : population.ended(using: &random)?.member
+        guard let member, member.isRenewable else { return }
+        let token = random.happens(perMille: 200) ? member.firstToken : member.token
+        let outcome = await caller.call(
+            node, { _ in .renew(session: member.session) },
+            {
+                try await $0.call(
+                    "POST", "/v1/refresh", on: .public, headers: [("Authorization", "Bearer \(token)")],
+                    timeout: Self.patience)
+            })
+        if let token = outcome.body["token"].string { population.renewed(member.session, to: token) }
     }
 
     private mutating func drawTarget(_ member: Population.Member) -> Target {

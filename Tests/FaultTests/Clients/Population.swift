@@ -8,13 +8,23 @@ final class Population: Sendable {
     struct Member: Sendable {
         let session: Int
         let id: String
-        let token: String
+        /// As it was issued.
+        let firstToken: String
+        /// As it was renewed last.
+        var token: String
+        /// `web` and `remember` are renewed by their tokens.
+        let isRenewable: Bool
         let subject: Subject
+
+        init(session: Int, id: String, token: String, isRenewable: Bool, subject: Subject) {
+            (self.session, self.id, self.subject) = (session, id, subject)
+            (firstToken, self.token, self.isRenewable) = (token, token, isRenewable)
+        }
     }
 
     /// A member whose end was asked for, with the change that was answered last, if one was.
     struct Ended: Sendable {
-        let member: Member
+        var member: Member
         var change: (operation: Int, fence: String)?
     }
 
@@ -37,6 +47,19 @@ final class Population: Sendable {
             state.everyone.append(member)
             state.live.append(member)
             if state.live.count > Self.maximumLive { state.live.removeFirst() }
+        }
+    }
+
+    /// It has another token now. What it had before is good as long as it.
+    func renewed(_ session: Int, to token: String) {
+        state.withLock { state in
+            if let index = state.live.firstIndex(where: { $0.session == session }) { state.live[index].token = token }
+            if let index = state.ended.firstIndex(where: { $0.member.session == session }) {
+                state.ended[index].member.token = token
+            }
+            if let index = state.everyone.lastIndex(where: { $0.session == session }) {
+                state.everyone[index].token = token
+            }
         }
     }
 

@@ -37,6 +37,19 @@ enum Action: Sendable, Equatable {
     /// `atLeast` is the index of the operation whose fence went along; `isLast` when all faults are over and all nodes ready.
     case validate(session: Int, isStrict: Bool = false, atLeast: Int? = nil, isLast: Bool = false)
     case change(Target)
+    /// By the session's own token.
+    case logout(session: Int)
+    /// By the session's own token, for another one.
+    case renew(session: Int)
+
+    /// What it ends, or changes.
+    var target: Target? {
+        switch self {
+        case .change(let target): target
+        case .logout(let session): .session(session)
+        case .issue, .validate, .renew: nil
+        }
+    }
 }
 
 /// What was answered.
