@@ -78,6 +78,7 @@ let package = Package(
                 .embedInCode("Store/Lua/sweep.lua"), .embedInCode("Store/Lua/renew.lua"),
                 .embedInCode("Store/Lua/patch.lua"), .embedInCode("Store/Lua/touch.lua"),
                 .embedInCode("Store/Lua/expire.lua"), .embedInCode("Store/Lua/rotate.lua"),
+                .embedInCode("Store/Lua/limit.lua"),
             ],
             swiftSettings: strict),
         .executableTarget(

@@ -61,6 +61,10 @@ package struct NodeConfiguration: Sendable {
     package var maximumSessionsPerUser = 0
     /// Past it the oldest ends; else the login is refused.
     package var evictsOldestSession = true
+    /// Logins of a user; `nil` for any number.
+    package var rateLimitIssue: RateLimit? = RateLimit(count: 60, window: .seconds(60))
+    /// Refreshes of a session; `nil` for any number.
+    package var rateLimitRefresh: RateLimit? = RateLimit(count: 30, window: .seconds(60))
     /// For how long a refresh token that was used gives the same new pair again.
     package var refreshGrace = Duration.seconds(10)
     /// For how long the id before is good where a session gets another one.

@@ -51,6 +51,7 @@ package struct NodeSettings: Sendable {
             "--listen": "127.0.0.1:\(publicPort)", "--admin-listen": "127.0.0.1:\(adminPort)", "--redis": redisURL,
             "--namespace": namespace, "--partitions": "\(partitions)",
             "--staleness-bound": "\(stalenessBoundMilliseconds)ms", "--log-level": logLevel,
+            "--rate-limit-issue": "off", "--rate-limit-refresh": "off",
         ].filter { !arguments.contains($0.key) }
         return ["serve"] + usual.flatMap { [$0.key, $0.value] } + arguments
     }

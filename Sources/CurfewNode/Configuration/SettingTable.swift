@@ -167,7 +167,7 @@ extension Setting {
                 guard ["evict-oldest", "refuse"].contains(text) else { throw Expectation("evict-oldest or refuse") }
                 configuration.evictsOldestSession = text == "evict-oldest"
             },
-        ]
+        ] + rateLimits
 
     private static let process: [Setting] = [
         .init(

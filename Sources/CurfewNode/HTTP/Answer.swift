@@ -30,6 +30,7 @@ struct Answer: Sendable {
             if problem.speaksOAuth { fields.append(("WWW-Authenticate", "Basic realm=\"curfew\", charset=\"UTF-8\"")) }
         }
         if let seconds = problem.code.retryAfterSeconds { fields.append(("Retry-After", String(seconds))) }
+        if let excess = problem.excess { fields += excess.fields }
         if let allow = problem.allow { fields.append(("Allow", allow)) }
     }
 }

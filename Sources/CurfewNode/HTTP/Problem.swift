@@ -8,6 +8,8 @@ struct Problem: Error, Equatable, Sendable {
     let detail: String
     /// `Allow`, for `method_not_allowed`.
     var allow: String?
+    /// `Retry-After` and the RateLimit fields, for `rate_limited`.
+    var excess: RateLimitExcess?
     /// Validate's answer says `"active":false` too.
     var isInactive = false
     /// No credential was there at all: `WWW-Authenticate` without `error`.
@@ -31,6 +33,9 @@ struct Problem: Error, Equatable, Sendable {
         case .preconditionFailed: self.init(ProblemCode.preconditionFailed)
         case .conflict(let detail): self.init(.conflict, detail)
         case .sessionLimitReached: self.init(ProblemCode.sessionLimitReached)
+        case .rateLimited(let excess):
+            self.init(ProblemCode.rateLimited)
+            self.excess = excess
         case .tokenRefused(let reason): self.init(ProblemCode(reason))
         case .outOfRange(let detail): self.init(.valueOutOfRange, detail)
         case .malformed(let detail): self.init(.malformedRequest, detail)
@@ -76,6 +81,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case bodyTooLarge = "body_too_large"
     case unsupportedMediaType = "unsupported_media_type"
     case headTooLarge = "head_too_large"
+    case rateLimited = "rate_limited"
     case internalError = "internal_error"
     case revocationStateStale = "revocation_state_stale"
     case redisUnavailable = "redis_unavailable"
@@ -140,6 +146,8 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .bodyTooLarge: (413, "Body too large", "The body is larger than this call takes.")
         case .unsupportedMediaType: (415, "Unsupported media type", "Send the body as application/json.")
         case .headTooLarge: (431, "Head too large", "The request head is larger than this server takes.")
+        case .rateLimited:
+            (429, "Rate limited", "Too many calls of this kind; Retry-After says when the next may be made.")
         case .internalError: (500, "Internal error", "This node failed; its log says why.")
         case .revocationStateStale:
             (503, "Revocation state stale", "The freshness of the revocation state can not be proved right now.")
@@ -164,6 +172,7 @@ func reasonPhrase(_ status: Int) -> String {
     case 412: "Precondition Failed"
     case 413: "Content Too Large"
     case 415: "Unsupported Media Type"
+    case 429: "Too Many Requests"
     case 431: "Request Header Fields Too Large"
     case 503: "Service Unavailable"
     default: status < 400 ? "OK" : "Internal Server Error"

@@ -64,6 +64,7 @@ extension RouteTable {
                 problems: [
                     .valueOutOfRange, .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired,
                     .sessionRevoked, .sessionExpired, .sessionSuperseded, .sessionNotFound, .refreshTokenReused,
+                    .rateLimited,
                     .crossSiteTokenFailed, .conflict, .revocationStateStale, .redisUnavailable, .overloaded,
                 ]),
             Route(
@@ -104,7 +105,7 @@ extension RouteTable {
                 summary: "A new session and its token.", body: .json(schema: "IssueRequest"),
                 headers: [idempotencyHeader],
                 answers: [(201, "IssuedSession")],
-                problems: [.conflict, .sessionLimitReached, .redisUnavailable, .overloaded]),
+                problems: [.conflict, .sessionLimitReached, .rateLimited, .redisUnavailable, .overloaded]),
             Route(
                 call: .makeState, method: .post, path: "/v1/states", access: .role(.issue),
                 summary: "A single-use value for a login that leaves the application and comes back.",

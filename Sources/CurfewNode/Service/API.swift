@@ -324,6 +324,8 @@ package enum ServiceError: Error, Sendable, Equatable {
     case conflict(detail: String)
     /// 409 `session_limit_reached`.
     case sessionLimitReached
+    /// 429 `rate_limited`; nothing was done.
+    case rateLimited(RateLimitExcess)
     /// 401 or 400 where a token in a body is not one: `token_malformed`, `token_signature_invalid`.
     case tokenRefused(RefusalReason)
     /// 400 `value_out_of_range`.

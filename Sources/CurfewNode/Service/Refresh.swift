@@ -15,6 +15,7 @@ extension SessionService {
         let renewable = try await renewable(credential)
         let (view, partition) = (renewable.view, renewable.view.session.partition)
         guard !isClockOff(for: partition) else { throw .stale(detail: ClockSkew.detail) }
+        try await countRefresh(of: view.session)
         let settings = configuration.settings(of: view.kind)
         let wallBefore = clock.wall()
         let reply = try await send(to: partition) { followed throws(RedisError) in

@@ -105,7 +105,8 @@ extension SessionService {
     private func asStale(_ error: ServiceError, _ partition: Partition) -> ServiceError {
         switch error {
         case .redisUnavailable: .stale(detail: staleness(of: partition) ?? "Redis can't be read")
-        case .stale, .overloaded, .notFound, .conflict, .sessionLimitReached, .preconditionFailed, .tokenRefused,
+        case .stale, .overloaded, .notFound, .conflict, .sessionLimitReached, .rateLimited, .preconditionFailed,
+            .tokenRefused,
             .outOfRange, .malformed:
             error
         }

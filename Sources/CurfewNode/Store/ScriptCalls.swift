@@ -51,7 +51,7 @@ package struct ScriptCalls: Sendable {
         package var pubSub = PubSub.ordinary
     }
 
-    private func call(
+    func call(
         _ script: RedisScript, _ partition: Partition, _ known: Known, keys more: [String] = [], _ arguments: [String]
     ) -> RedisScriptCall {
         RedisScriptCall(

@@ -15,6 +15,7 @@ package enum Scripts {
     package static let patch = script("patch", PackageResources.patch_lua)
     package static let touch = script("touch", PackageResources.touch_lua)
     package static let expire = script("expire", PackageResources.expire_lua)
+    package static let limit = script("limit", PackageResources.limit_lua)
     package static let sweep = script("sweep", PackageResources.sweep_lua)
 
     private static func script(_ name: String, _ body: [UInt8]) -> RedisScript {

@@ -32,6 +32,10 @@ package struct StoreKeys: Sendable {
     package func loginState(_ hash: String, in partition: Partition) -> String { key(partition, "state:\(hash)") }
     /// What became of a call with an `Idempotency-Key`, by their hash.
     package func idempotency(_ hash: String, in partition: Partition) -> String { key(partition, "call:\(hash)") }
+    /// The logins of a user in the window of `rate-limit-issue`.
+    package func issueLimit(_ user: UserID, in partition: Partition) -> String { key(partition, "li:\(user.text)") }
+    /// The refreshes of a session in the window of `rate-limit-refresh`.
+    package func refreshLimit(_ session: SessionID) -> String { key(session.partition, "lr:\(session.family)") }
     /// What a script on one session gets: KEYS[6…8].
     package func session(_ session: SessionID, of user: UserID) -> [String] {
         [due(session.partition), index(user, in: session.partition), record(session)]

@@ -80,6 +80,8 @@ struct SessionFlags: ParsableArguments {
     @Option(setting: "rotation-grace") var rotationGrace: String?
     @Option(setting: "max-sessions-per-user") var maxSessionsPerUser: String?
     @Option(setting: "on-session-limit") var onSessionLimit: String?
+    @Option(setting: "rate-limit-issue") var rateLimitIssue: String?
+    @Option(setting: "rate-limit-refresh") var rateLimitRefresh: String?
 }
 
 struct ProcessFlags: ParsableArguments {

@@ -21,7 +21,7 @@ import Testing
     @Test("every code has a status that is sent, a title, a hint, and an answer with all five members")
     func table() throws {
         for code in ProblemCode.allCases {
-            #expect([400, 401, 403, 404, 405, 409, 412, 413, 415, 431, 500, 503].contains(code.status))
+            #expect([400, 401, 403, 404, 405, 409, 412, 413, 415, 429, 431, 500, 503].contains(code.status))
             #expect(!code.title.isEmpty && code.hint.hasSuffix("."))
             #expect(!code.hint.contains("\""), "it is quoted in WWW-Authenticate")
             let answer = Answer(Problem(code))

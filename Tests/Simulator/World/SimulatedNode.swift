@@ -83,6 +83,9 @@ final class SimulatedNode: @unchecked Sendable {
             tokenLifetime: life, idleTimeout: scenario.idleTimeout.map { .seconds($0) })
         configuration.remember = configuration.web
         configuration.api = configuration.web
+        // Few users who log in more often than people do.
+        configuration.rateLimitIssue = nil
+        configuration.rateLimitRefresh = nil
         configuration.refreshGrace = .seconds(scenario.pace)
         return configuration
     }

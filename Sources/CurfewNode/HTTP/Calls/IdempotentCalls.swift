@@ -26,7 +26,8 @@ extension Calls {
                 await service.settle(call, attempt, answer.kept)
                 return answer
             } catch {
-                let isKept = keepsRefusals && error.code.status < 500
+                // One that came too early may be made again, with the same key.
+                let isKept = keepsRefusals && error.code.status < 500 && error.code != .rateLimited
                 await service.settle(call, attempt, isKept ? Answer(error).kept : nil)
                 throw error
             }

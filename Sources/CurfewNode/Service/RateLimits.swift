@@ -1,0 +1,57 @@
+// Rate limits: one small script counts a call before it does anything, where its user's or session's keys are. Redis' clock and one
+// counter for all nodes: the limit holds for the cluster, however the calls are spread. Without Redis nothing is let through.
+
+import CurfewCore
+import CurfewRedis
+
+extension SessionService {
+    /// Counts a login of the user. Throws `rateLimited`, and nothing was written then.
+    func countIssue(of user: UserID, in partition: Partition) async throws(ServiceError) {
+        guard let limit = configuration.rateLimitIssue else { return }
+        try await countCall(.issue, limit, keys.issueLimit(user, in: partition), in: partition)
+    }
+
+    /// Counts a refresh of the session, whatever comes of it: one that the grace lets through again is one, too.
+    func countRefresh(of session: SessionID) async throws(ServiceError) {
+        guard let limit = configuration.rateLimitRefresh else { return }
+        try await countCall(.refresh, limit, keys.refreshLimit(session), in: session.partition)
+    }
+
+    private func countCall(
+        _ policy: RateLimitExcess.Policy, _ limit: RateLimit, _ key: String, in partition: Partition
+    ) async throws(ServiceError) {
+        let name = String(surroundings.random(), radix: 36) + String(surroundings.random(), radix: 36)
+        let reply = try await send(to: partition) { followed throws(RedisError) in
+            let call = driver.calls.limit(key, limit, name: name, in: partition, driver.known(partition))
+            return try LimitReply(try await WriteProbe.run(call, then: nil, on: followed.link, for: "limit"))
+        }
+        guard !reply.isAllowed else { return }
+        throw .rateLimited(
+            RateLimitExcess(policy: policy, limit: limit, retryAfterSeconds: Int64(reply.waitMilliseconds + 999) / 1000)
+        )
+    }
+}
+
+extension ScriptCalls {
+    /// `name`: of this call, which no other has.
+    package func limit(
+        _ key: String, _ limit: RateLimit, name: String, in partition: Partition, _ known: Known
+    ) -> RedisScriptCall {
+        call(
+            Scripts.limit, partition, known, keys: [key],
+            [String(limit.count), String(limit.window.wholeMilliseconds), name])
+    }
+}
+
+/// `limit.lua`.
+struct LimitReply {
+    let isAllowed: Bool
+    /// Until the next call may be made.
+    let waitMilliseconds: UInt64
+
+    init(_ value: RedisValue) throws(RedisError) {
+        var reader = try ReplyReader(value, operation: "limit")
+        isAllowed = try reader.number() == 1
+        waitMilliseconds = try reader.number()
+    }
+}
