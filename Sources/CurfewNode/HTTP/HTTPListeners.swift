@@ -20,10 +20,12 @@ package struct HTTPListeners: Sendable {
         let connections = HTTPListeners.maximumConnections(configuration.limits, logger: logger)
         let fastPath = FastPath(
             keyRing: service.keyRing, table: service.table, clock: service.clock, activity: service.driver.activity,
-            configuration: configuration)
+            configuration: configuration, metrics: service.metrics)
+        var logger = logger
+        logger.handler.metadataProvider = TraceContext.metadataProvider
         var quiet = logger
         quiet.logLevel = .critical
-        listeners = ListenerKind.allCases.map { [quiet] kind in
+        listeners = ListenerKind.allCases.map { [quiet, logger] kind in
             let table = RouteTable(kind)
             let responder = Responder(
                 table: table, keys: keys,

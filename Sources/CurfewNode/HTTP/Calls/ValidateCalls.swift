@@ -9,7 +9,10 @@ extension Calls {
 
     func validate(_ request: CallRequest) async throws(Problem) -> Answer {
         let options = try request.validateOptions()
-        guard let found = presented(in: request) else { throw Problem.inactive(.tokenMissing) }
+        guard let found = presented(in: request) else {
+            service.metrics.count(RefusalReason.tokenMissing)
+            throw Problem.inactive(.tokenMissing)
+        }
         return Answer(body: try await active(found.token, options).body)
     }
 
