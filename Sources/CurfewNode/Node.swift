@@ -23,6 +23,7 @@ package struct Node: Sendable {
         let nodeID = NodeID(random: .random(in: .min ... .max))
         var logger = logger
         logger[metadataKey: "node"] = "\(nodeID)"
+        logger.handler.metadataProvider = TraceContext.metadataProvider
         let count: PartitionCount
         let keyRing: KeyRing
         let topology: RedisTopology

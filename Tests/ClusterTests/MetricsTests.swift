@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension ClusterTests {
-    @Suite(.cluster()) struct Metrics {
+    @Suite(.serialized, .cluster(ClusterOptions(logLevel: "debug"))) struct Metrics {
         private func scrape(_ node: NodeProcess) async throws -> [String: Double] {
             let answer = try await node.api.call("GET", "/metrics")
             #expect(answer.status == 200, "\(answer.everything)")
@@ -58,6 +58,40 @@ extension ClusterTests {
             _ = try await cluster.nodes[2].api.revoke(["userId": .string(user)], .cluster)
             try await eventually(deadline: .seconds(20), "they are gone", every: .milliseconds(200)) {
                 (try await active(cluster.nodes[1]) ?? full) <= full - 5
+            }
+        }
+
+        @Test("a node that loses Redis says so in its metrics, and its log names the trace of who was turned away")
+        func outage() async throws {
+            let cluster = try await SharedCluster.ready()
+            let node = cluster.nodes[2]
+            let session = try await node.api.issue(ClusterHarness.newUser())
+            let before = try await scrape(node)
+            try await cluster.proxies[2].refuse()
+            try await cluster.proxies[2].dropAll()
+            let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+            try await eventually("validate is 503") {
+                let headers = [
+                    ("Authorization", "Bearer \(session.token)"), ("traceparent", "00-\(trace)-00f067aa0ba902b7-01"),
+                ]
+                return try await node.api.call("GET", "/v1/validate", on: .public, headers: headers).status == 503
+            }
+            let during = try await scrape(node)
+            func rise(_ name: String, _ later: [String: Double]) -> Double {
+                (later[name] ?? -1) - (before[name] ?? -1)
+            }
+            #expect(during["curfew_ready"] == 0)
+            #expect((during.filter { $0.key.hasPrefix("curfew_partition_staleness") }.values.max() ?? 0) > 1)
+            #expect(rise("curfew_problems_total{code=\"revocation_state_stale\"}", during) >= 1)
+            #expect(rise("curfew_validations_total{result=\"unavailable\"}", during) >= 1)
+            #expect(rise("curfew_redis_errors_total{kind=\"unavailable\"}", during) >= 1)
+            let line = try #require(node.log.split(separator: "\n").last { $0.contains("trace_id=\(trace)") })
+            #expect(line.contains("span_id=00f067aa0ba902b7") && line.contains("code=revocation_state_stale"))
+            #expect(!node.log.contains(session.token))
+            try await cluster.proxies[2].accept()
+            try await eventually("it is connected again, and ready") {
+                let after = try await scrape(node)
+                return after["curfew_ready"] == 1 && rise("curfew_redis_reconnects_total", after) >= 1
             }
         }
 

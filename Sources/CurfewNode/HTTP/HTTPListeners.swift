@@ -21,11 +21,9 @@ package struct HTTPListeners: Sendable {
         let fastPath = FastPath(
             keyRing: service.keyRing, table: service.table, clock: service.clock, activity: service.driver.activity,
             configuration: configuration, metrics: service.metrics)
-        var logger = logger
-        logger.handler.metadataProvider = TraceContext.metadataProvider
         var quiet = logger
         quiet.logLevel = .critical
-        listeners = ListenerKind.allCases.map { [quiet, logger] kind in
+        listeners = ListenerKind.allCases.map { [quiet] kind in
             let table = RouteTable(kind)
             let responder = Responder(
                 table: table, keys: keys,

@@ -107,6 +107,8 @@ struct Responder: Sendable {
             calls.service.metrics.count(error.code)
             if error.code == .internalError {
                 logger.error("internal failure", metadata: ["detail": "\(error.detail)"])
+            } else if error.code.status == 503 {
+                logger.debug("not answered", metadata: ["code": "\(error.code.rawValue)", "detail": "\(error.detail)"])
             }
             return Answer(inWords(of: request.head.path ?? "/", error))
         }

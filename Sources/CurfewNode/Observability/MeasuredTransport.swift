@@ -27,7 +27,12 @@ struct MeasuredTransport: RedisTransport {
     func subscribe(
         to channels: [String], _ kind: PubSub, _ callbacks: SubscriberCallbacks
     ) async throws(RedisError) -> String {
-        try await base.subscribe(to: channels, kind, callbacks)
+        do throws(RedisError) {
+            return try await base.subscribe(to: channels, kind, callbacks)
+        } catch {
+            metrics.count(error)
+            throw error
+        }
     }
 
     func watch() async { await base.watch() }
@@ -51,11 +56,19 @@ private final class MeasuredLink: RedisLink {
         do throws(RedisError) {
             let replies = try await base.pipeline(commands, timeout: timeout)
             metrics.observeRedis(surroundings.uptime - start)
+            for reply in replies { count(reply) }
             return replies
         } catch {
             metrics.count(error)
             throw error
         }
+    }
+
+    /// An error reply. What a script's first use and a moved slot are answered is no failure.
+    private func count(_ reply: RedisValue) {
+        guard case .error(let message) = reply else { return }
+        guard !["NOSCRIPT", "MOVED", "ASK", "TRYAGAIN"].contains(where: message.hasPrefix) else { return }
+        metrics.count(.server(operation: "", message: ""))
     }
 
     func post(_ command: RedisCommand, onFailure: @escaping @Sendable (RedisError) -> Void) {

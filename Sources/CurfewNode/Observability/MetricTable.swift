@@ -71,9 +71,12 @@ enum Metric: String, CaseIterable, Sendable {
             (.gauge, "partition", "How old the revocation state of a partition may be; +Inf before it is known.")
         case .revocationEntries: (.gauge, nil, "Tombstones, cutoffs and permission changes in this node's memory.")
         case .redisCommandSeconds: (.histogram, nil, "From a call to Redis until its answer, one value a round trip.")
-        case .redisReconnects: (.counter, nil, "Connections to Redis that took the place of one before.")
+        case .redisReconnects: (.counter, nil, "Command connections to Redis that took the place of one before.")
         case .redisErrors:
-            (.counter, "kind", "Calls to Redis without an answer that could be used, and connections that failed.")
+            (
+                .counter, "kind",
+                "Calls to Redis that failed (server: error replies), and connections that could not be made."
+            )
         case .eventStreams: (.gauge, nil, "Devices that listen for events at this node.")
         case .problems: (.counter, "code", "Refusals and failures by code, without those of validate's fast path.")
         case .ready: (.gauge, nil, "1 while this node is ready, else 0.")

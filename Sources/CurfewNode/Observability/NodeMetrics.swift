@@ -8,7 +8,8 @@ import Synchronization
 
 package final class NodeMetrics: Sendable {
     let factory: PrometheusFactory
-    private let validations: [RefusalReason: PrometheusCounter]
+    /// By the reason's place.
+    private let validations: [PrometheusCounter]
     private let active: PrometheusCounter
     private let unavailable: PrometheusCounter
     private let validationSeconds: PrometheusHistogram
@@ -51,7 +52,9 @@ package final class NodeMetrics: Sendable {
             Recorder(label: metric.rawValue, dimensions: [], aggregate: true, factory: factory)
         }
         self.factory = factory
-        validations = labelled(.validations, RefusalReason.allCases) { $0.rawValue }
+        validations = RefusalReason.allCases.sorted { $0.place < $1.place }.map {
+            factory.counter(Metric.validations.rawValue, [("result", $0.rawValue)])
+        }
         active = factory.counter(Metric.validations.rawValue, [("result", "active")])
         unavailable = factory.counter(Metric.validations.rawValue, [("result", "unavailable")])
         validationSeconds = factory.histogram(Metric.validationSeconds.rawValue)
@@ -98,7 +101,7 @@ extension NodeMetrics {
     /// A token was good. Returns whether this one is to be timed.
     func countActive(stripe: Int = 0) -> Bool { active.count.add(stripe: stripe) % Self.sampling == 0 }
 
-    func count(_ refusal: RefusalReason, stripe: Int = 0) { validations[refusal]?.count.add(stripe: stripe) }
+    func count(_ refusal: RefusalReason, stripe: Int = 0) { validations[refusal.place].count.add(stripe: stripe) }
 
     /// Nothing could be said of a token.
     func countUnavailable() { unavailable.count.add() }
@@ -110,6 +113,23 @@ extension NodeMetrics {
     func countReconnect() { reconnects.increment() }
 
     func count(_ error: RedisError) { redisErrors[RedisErrorKind(error)]?.count.add() }
+}
+
+extension RefusalReason {
+    /// Among the counters of validations: no text is hashed on the fast path.
+    fileprivate var place: Int {
+        switch self {
+        case .tokenMissing: 0
+        case .tokenMalformed: 1
+        case .tokenSignatureInvalid: 2
+        case .tokenExpired: 3
+        case .sessionRevoked: 4
+        case .sessionExpired: 5
+        case .sessionSuperseded: 6
+        case .sessionNotFound: 7
+        case .refreshTokenReused: 8
+        }
+    }
 }
 
 /// `RedisError`'s cases, as a label.

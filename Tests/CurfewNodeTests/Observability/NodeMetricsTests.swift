@@ -72,16 +72,29 @@ import Testing
         #expect(lines.filter { $0.hasPrefix("curfew_revocations_total") }.count == NodeMetrics.reasons.count + 1)
     }
 
-    @Test("the fast path counts every verdict, and times one of 64 good ones")
+    @Test(
+        "the fast path counts every verdict, times one of 64 good ones, and leaves what it does not answer to the slow path"
+    )
     func fastPath() throws {
-        let metrics = NodeMetrics()
-        for _ in 0..<128 where metrics.countActive(stripe: 3) { metrics.observeValidation(.microseconds(4)) }
-        metrics.count(RefusalReason.sessionRevoked, stripe: 5)
-        let lines = lines(metrics)
-        #expect(lines.contains("curfew_validations_total{result=\"active\"} 128"))
-        #expect(lines.contains("curfew_validations_total{result=\"session_revoked\"} 1"))
-        #expect(lines.contains("curfew_validation_seconds_count 2"))
-        #expect(lines.contains("curfew_validation_seconds_bucket{le=\"5e-06\"} 2"))
+        let fixture = try FastPathFixture()
+        let (alive, ended) = (try fixture.claims(user: "alive"), try fixture.claims(user: "ended"))
+        fixture.revoke(ended.session)
+        // The two share an id unless their users' partitions differ.
+        let token = try fixture.ring.encode(try #require(ended.session == alive.session ? nil : alive))
+        for _ in 0..<128 { _ = try fixture.answer(token: token) }
+        for _ in 0..<3 { _ = try fixture.answer(token: try fixture.ring.encode(ended)) }
+        _ = try fixture.answer(token: Array("x".utf8))
+        _ = try fixture.answer("GET /v1/validate HTTP/1.1\r\nHost: a\r\n\r\n")
+        let lines = lines(fixture.metrics)
+        for (result, count) in [("active", 128), ("session_revoked", 3), ("token_malformed", 1), ("token_missing", 1)] {
+            #expect(lines.contains("curfew_validations_total{result=\"\(result)\"} \(count)"), "\(result)")
+        }
+        let timed = try #require(lines.first { $0.hasPrefix("curfew_validation_seconds_count") })
+        #expect(timed == "curfew_validation_seconds_count 2")
+
+        let stale = try FastPathFixture(isFresh: false)
+        #expect(try stale.answer(token: try stale.ring.encode(alive)) == nil)
+        #expect(self.lines(stale.metrics).contains("curfew_validations_total{result=\"active\"} 0"))
     }
 
     @Test("a scrape has every metric of the table but the census, which was not made yet, and each help and type once")
