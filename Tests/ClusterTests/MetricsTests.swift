@@ -77,6 +77,7 @@ extension ClusterTests {
                 return try await node.api.call("GET", "/v1/validate", on: .public, headers: headers).status == 503
             }
             let during = try await scrape(node)
+            try await cluster.proxies[2].accept()
             func rise(_ name: String, _ later: [String: Double]) -> Double {
                 (later[name] ?? -1) - (before[name] ?? -1)
             }
@@ -88,7 +89,6 @@ extension ClusterTests {
             let line = try #require(node.log.split(separator: "\n").last { $0.contains("trace_id=\(trace)") })
             #expect(line.contains("span_id=00f067aa0ba902b7") && line.contains("code=revocation_state_stale"))
             #expect(!node.log.contains(session.token))
-            try await cluster.proxies[2].accept()
             try await eventually("it is connected again, and ready") {
                 let after = try await scrape(node)
                 return after["curfew_ready"] == 1 && rise("curfew_redis_reconnects_total", after) >= 1
