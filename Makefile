@@ -88,6 +88,7 @@ lint: ## Check format, scripts and the rules of the house
 	@shellcheck -x .ci/* Tests/redis-versions Tests/*/run $(wildcard docker/*.sh benchmarks/*.sh benchmarks/*/*.sh)
 	@.ci/tidy
 	@Tests/Mutations/run --check
+	@! command -v promtool >/dev/null || { promtool check rules docker/prometheus/alerts.yml && promtool test rules docker/prometheus/alerts-test.yml; }
 
 bench: build-needs ## Measure, beside nginx, Redis and the bare HMAC (args=--quick for two minutes)
 	@benchmarks/run.sh $(args)

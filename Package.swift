@@ -26,6 +26,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         // Start and stop of the node's parts in order, and signals.
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // Counters, timers and gauges behind types that other libraries count with, too; the registry is our own.
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         // Structured logs.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         // The command line: flags, subcommands, help.
@@ -69,6 +71,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             resources: [
                 .embedInCode("Store/Lua/prelude.lua"), .embedInCode("Store/Lua/open.lua"),
@@ -131,7 +134,10 @@ let package = Package(
             name: "CurfewRedisTests", dependencies: ["CurfewRedis", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "CurfewNodeTests",
-            dependencies: ["CurfewNode", "TestSupport", .product(name: "NIOEmbedded", package: nio)],
+            dependencies: [
+                "CurfewNode", "TestSupport", .product(name: "NIOEmbedded", package: nio),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "CommandTests", dependencies: ["TestSupport", "curfew"], swiftSettings: strict),

@@ -23,6 +23,7 @@ package struct Node: Sendable {
         let nodeID = NodeID(random: .random(in: .min ... .max))
         var logger = logger
         logger[metadataKey: "node"] = "\(nodeID)"
+        logger.handler.metadataProvider = TraceContext.metadataProvider
         let count: PartitionCount
         let keyRing: KeyRing
         let topology: RedisTopology
@@ -42,18 +43,24 @@ package struct Node: Sendable {
         let parts = NodeParts(
             configuration: configuration, nodeID: nodeID, count: count, keyRing: keyRing,
             surroundings: SystemSurroundings(eventLoop: eventLoop), clock: NodeClock(), logger: logger)
+        let metrics = parts.driver.metrics
+        let measured: @Sendable (any RedisTransport) -> any RedisTransport = {
+            MeasuredTransport(base: $0, metrics: metrics)
+        }
         var router: ClusterRouter?
         switch topology {
         case .single(let address):
             let transport = Connector(address: address, eventLoop: eventLoop, limits: limits)
-            parts.driver.follow(Primary(number: 0, transport: transport, limits: limits, driver: parts.driver))
+            parts.driver.follow(
+                Primary(number: 0, transport: measured(transport), limits: limits, driver: parts.driver))
         case .cluster(let seeds):
             router = ClusterRouter(seeds: seeds.named, limits: limits, driver: parts.driver) { member in
-                seeds.transport(to: member, eventLoop: eventLoop, limits: limits)
+                measured(seeds.transport(to: member, eventLoop: eventLoop, limits: limits))
             }
         case .sentinel(let sentinels):
             let transport = SentinelTransport(group: sentinels, eventLoop: eventLoop, limits: limits, logger: logger)
-            parts.driver.follow(Primary(number: 0, transport: transport, limits: limits, driver: parts.driver))
+            parts.driver.follow(
+                Primary(number: 0, transport: measured(transport), limits: limits, driver: parts.driver))
         }
         propagation = PropagationService(driver: parts.driver, checks: parts.driver.checks, router: router)
         service = parts.service

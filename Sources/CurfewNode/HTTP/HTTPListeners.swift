@@ -20,7 +20,7 @@ package struct HTTPListeners: Sendable {
         let connections = HTTPListeners.maximumConnections(configuration.limits, logger: logger)
         let fastPath = FastPath(
             keyRing: service.keyRing, table: service.table, clock: service.clock, activity: service.driver.activity,
-            configuration: configuration)
+            configuration: configuration, metrics: service.metrics)
         var quiet = logger
         quiet.logLevel = .critical
         listeners = ListenerKind.allCases.map { [quiet] kind in

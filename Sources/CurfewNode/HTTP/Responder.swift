@@ -46,7 +46,10 @@ struct Responder: Sendable {
     func respond(
         to request: Request, from peer: SocketAddress?, with writer: consuming ResponseWriter, place: CallPlace
     ) async throws {
-        var answer = await answer(to: request, from: peer, place: place)
+        let trace = request.headers.values("traceparent").onlyElement.flatMap { TraceContext($0) }
+        var answer = await TraceContext.$current.withValue(trace) {
+            await self.answer(to: request, from: peer, place: place)
+        }
         place.release()
         crossOrigin.add(to: &answer, for: request.headers)
         var fields = HTTPFields()
@@ -82,6 +85,7 @@ struct Responder: Sendable {
             else { return nil }
             return try calls.answerAtOnce(route.call)
         } catch {
+            calls.service.metrics.count(error.code)
             return Answer(inWords(of: path, error))
         }
     }
@@ -100,8 +104,11 @@ struct Responder: Sendable {
             if place.hasWaitedTooLong { throw Problem(.overloaded, "the call waited too long for its turn") }
             return try await calls.answer(call)
         } catch {
+            calls.service.metrics.count(error.code)
             if error.code == .internalError {
                 logger.error("internal failure", metadata: ["detail": "\(error.detail)"])
+            } else if error.code.status == 503 {
+                logger.debug("not answered", metadata: ["code": "\(error.code.rawValue)", "detail": "\(error.detail)"])
             }
             return Answer(inWords(of: request.head.path ?? "/", error))
         }

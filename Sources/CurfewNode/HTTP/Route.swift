@@ -8,6 +8,7 @@ enum Call: String, CaseIterable, Sendable {
     case issue, makeState, consumeState, validateToken, validateBatch, revoke
     case introspect, revokeToken
     case readSession, patchSession, rotateSession, endSession, listSessions, endSessions, setPermissions, cluster
+    case metrics
 }
 
 enum ListenerKind: String, CaseIterable, Sendable {
@@ -76,7 +77,7 @@ extension Route {
     /// Answered from what the node knows, in no time.
     var isLight: Bool {
         switch call {
-        case .healthLive, .healthReady, .description, .cluster: true
+        case .healthLive, .healthReady, .description, .cluster, .metrics: true
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
             .issue, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .introspect, .revokeToken,
             .readSession, .patchSession, .rotateSession, .endSession, .listSessions, .endSessions, .setPermissions:

@@ -188,6 +188,9 @@ extension RouteTable {
         Route(
             call: .cluster, method: .get, path: "/v1/cluster", access: .role(.read),
             summary: "Nodes, partitions, lag and freshness, Redis.", answers: [(200, "Cluster")]),
+        Route(
+            call: .metrics, method: .get, path: "/metrics", access: .role(.read),
+            summary: "The node's metrics, in the text format of Prometheus.", answers: [(200, nil)]),
     ]
 
     private static let forwardAuth: [Route] = [

@@ -37,6 +37,8 @@ package struct AuditEntry: Sendable, Equatable {
     /// Why it ended: `logout`, `admin`, …, as the caller of revoke said.
     package var reason: String?
     package var signal: Signal?
+    /// When the session's login was, where that is known: for how long it lived. No part of the line.
+    package var createdAt: WallTime?
 
     package init(_ event: Event, at timestamp: WallTime) {
         self.event = event

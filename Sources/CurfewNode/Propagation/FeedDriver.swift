@@ -29,6 +29,8 @@ package final class FeedDriver: Sendable {
     let activityInterval: Duration
     let activityTurn: Duration
     let logger: Logger
+    /// What this node counts.
+    package let metrics = NodeMetrics()
     /// By partition; `nil` while nobody is known to have it.
     private let primaries: Mutex<[Primary?]>
     /// Every primary that is to be run, as it comes.

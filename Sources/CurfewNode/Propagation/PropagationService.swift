@@ -28,6 +28,10 @@ struct PropagationService: Service {
                 return false
             }
             loops.addTask {
+                await driver.countSessions()
+                return false
+            }
+            loops.addTask {
                 await driver.tellActivity()
                 return false
             }

@@ -127,7 +127,7 @@ package enum ValidateResult: Sendable {
 }
 
 /// The 401 reasons of validate, each with its stable `code`.
-package enum RefusalReason: String, Sendable {
+package enum RefusalReason: String, CaseIterable, Sendable {
     case tokenMissing = "token_missing"
     case tokenMalformed = "token_malformed"
     case tokenSignatureInvalid = "token_signature_invalid"

@@ -27,6 +27,7 @@ extension SessionService {
         case .tenant(let tenant): outcomes = try await everywhere(.tenant(tenant), options, startedAt)
         case .everyone: outcomes = try await everywhere(.everyone, options, startedAt)
         }
+        metrics.countRevocation(reason: options.reason)
         return answer(outcomes, isCounted: target.isCounted, startedAt: startedAt)
     }
 
@@ -99,11 +100,17 @@ extension SessionService {
     func answer(_ outcomes: [PartitionOutcome], isCounted: Bool, startedAt: BootTime) -> ChangeAnswer {
         let waitedFor = outcomes.reduce(into: Set<NodeID>()) { $0.formUnion($1.waitedFor) }
         let missing = outcomes.reduce(into: Set<NodeID>()) { $0.formUnion($1.waitedFor.subtracting($1.acknowledged)) }
+        let elapsed = clock.boot() - startedAt
+        let propagation = outcomes.dropFirst().reduce(outcomes[0].propagation) { $0.joined(with: $1.propagation) }
+        switch propagation {
+        case .acknowledged, .fenced: metrics.observePropagation(seconds: elapsed / .seconds(1))
+        case .published, .pending: break
+        }
         return ChangeAnswer(
             revoked: isCounted ? outcomes.reduce(0) { $0 + $1.revoked } : nil, fence: outcomes.map(\.token),
-            propagation: outcomes.dropFirst().reduce(outcomes[0].propagation) { $0.joined(with: $1.propagation) },
+            propagation: propagation,
             nodes: waitedFor.count, acknowledged: waitedFor.subtracting(missing).count,
-            elapsedMilliseconds: (clock.boot() - startedAt).fractionalMilliseconds,
+            elapsedMilliseconds: elapsed.fractionalMilliseconds,
             replicas: outcomes.compactMap(\.replicas).min(), permissionsVersion: nil)
     }
 }

@@ -39,7 +39,7 @@ package final class SessionService: Sendable {
     var keys: StoreKeys { driver.calls.keys }
 
     /// Tells whoever keeps account of what happens: the audit log, the metrics. Never waits, never fails.
-    func record(_ entry: AuditEntry) {}
+    package func record(_ entry: AuditEntry) { metrics.count(entry) }
 
     /// Whether this node's clock is known to be off, by a partition's Redis.
     func isClockOff(for partition: Partition) -> Bool {

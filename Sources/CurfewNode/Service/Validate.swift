@@ -8,6 +8,20 @@ import CurfewRedis
 extension SessionService {
     /// Answers for one token. Throws `stale` or `redisUnavailable` where nothing can be said.
     package func validate(token: [UInt8], options: ValidateOptions) async throws(ServiceError) -> ValidateResult {
+        do throws(ServiceError) {
+            let result = try await verdict(on: token, options)
+            switch result {
+            case .active: _ = metrics.countActive()
+            case .refused(let reason): metrics.count(reason)
+            }
+            return result
+        } catch {
+            metrics.count(error)
+            throw error
+        }
+    }
+
+    private func verdict(on token: [UInt8], _ options: ValidateOptions) async throws(ServiceError) -> ValidateResult {
         let claims: Claims
         do {
             claims = try keyRing.decode(token)

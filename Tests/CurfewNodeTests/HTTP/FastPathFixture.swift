@@ -10,6 +10,7 @@ struct FastPathFixture {
     let ring: KeyRing
     let table: PartitionTable
     let path: FastPath
+    let metrics = NodeMetrics()
     private let count: PartitionCount
 
     init(isFresh: Bool = true) throws {
@@ -23,7 +24,7 @@ struct FastPathFixture {
         table = PartitionTable(count: count, bounds: FeedBounds(staleness: .seconds(3600)))
         path = FastPath(
             keyRing: ring, table: table, clock: clock, activity: Activity(count: table.count),
-            configuration: NodeConfiguration())
+            configuration: NodeConfiguration(), metrics: metrics)
         if isFresh { freshen() }
     }
 

@@ -37,6 +37,7 @@ struct Calls: Sendable {
         case .endSessions: try await endSessions(request)
         case .setPermissions: try await setPermissions(request)
         case .cluster: cluster()
+        case .metrics: metrics()
         case .healthLive: live()
         case .healthReady: try ready()
         case .description: Answer(body: description)
@@ -52,7 +53,7 @@ struct Calls: Sendable {
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
             .issue, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .introspect, .revokeToken,
             .readSession, .patchSession, .rotateSession, .endSession, .listSessions, .endSessions, .setPermissions,
-            .cluster:
+            .cluster, .metrics:
             nil
         }
     }

@@ -8,7 +8,7 @@ extension Calls {
     func forwardAuth(_ request: CallRequest) async throws(Problem) -> Answer {
         let demands = try request.forwardAuthDemands()
         let options = try request.validateOptions()
-        guard let found = presented(in: request) else { throw Problem.inactive(.tokenMissing) }
+        guard let found = presented(in: request) else { throw lackingToken() }
         let needsCrossSiteToken = demands.crossSiteToken && !isSafe(request)
         var session: ActiveSession
         var cookie: String?

@@ -9,8 +9,14 @@ extension Calls {
 
     func validate(_ request: CallRequest) async throws(Problem) -> Answer {
         let options = try request.validateOptions()
-        guard let found = presented(in: request) else { throw Problem.inactive(.tokenMissing) }
+        guard let found = presented(in: request) else { throw lackingToken() }
         return Answer(body: try await active(found.token, options).body)
+    }
+
+    /// Validate's 401 where there is no token, which the service never sees.
+    func lackingToken() -> Problem {
+        service.metrics.count(RefusalReason.tokenMissing)
+        return Problem.inactive(.tokenMissing)
     }
 
     /// The session of this token, or validate's 401.

@@ -13,15 +13,18 @@ final class FastPath: Sendable {
     private let clock: NodeClock
     private let activity: Activity
     private let configuration: NodeConfiguration
+    private let metrics: NodeMetrics
 
     init(
-        keyRing: KeyRing, table: PartitionTable, clock: NodeClock, activity: Activity, configuration: NodeConfiguration
+        keyRing: KeyRing, table: PartitionTable, clock: NodeClock, activity: Activity, configuration: NodeConfiguration,
+        metrics: NodeMetrics = NodeMetrics()
     ) {
         self.keyRing = keyRing
         self.table = table
         self.clock = clock
         self.activity = activity
         self.configuration = configuration
+        self.metrics = metrics
     }
 
     /// Answers the request whose head lies in `bytes`; `false` leaves it to the slow path.
@@ -29,7 +32,9 @@ final class FastPath: Sendable {
         _ head: RequestHead, in bytes: UnsafeRawBufferPointer, scratch: UnsafeMutableRawBufferPointer,
         connection: AnswerBytes.Connection, into buffer: inout ByteBuffer
     ) -> Bool {
+        let stripe = StripedCounter.stripe(of: scratch.baseAddress)
         guard let token = FastPath.token(of: head, in: bytes) else {
+            metrics.count(RefusalReason.tokenMissing, stripe: stripe)
             FastAnswers.shared.write(.tokenMissing, connection: connection, into: &buffer)
             return true
         }
@@ -37,11 +42,14 @@ final class FastPath: Sendable {
         switch keyRing.verdict(on: token, table: table, boot: boot, wall: now, scratch: scratch) {
         case .stale: return false
         case .refused(let refusal):
-            FastAnswers.shared.write(ProblemCode(RefusalReason(refusal)), connection: connection, into: &buffer)
+            let reason = RefusalReason(refusal)
+            metrics.count(reason, stripe: stripe)
+            FastAnswers.shared.write(ProblemCode(reason), connection: connection, into: &buffer)
             return true
         case .active(let token):
             if !head.isNoActivity { activity.note(token.claims.session, at: boot) }
             write(token, now: now, scratch: UnsafeRawBufferPointer(scratch), connection: connection, into: &buffer)
+            if metrics.countActive(stripe: stripe) { metrics.observeValidation(clock.boot() - boot) }
             return true
         }
     }
