@@ -4,7 +4,16 @@ import TestSupport
 import Testing
 
 extension ClusterTests {
-    @Suite(.serialized, .cluster(ClusterOptions(logLevel: "debug"))) struct Metrics {
+    @Suite(
+        .serialized,
+        .cluster(
+            ClusterOptions(
+                logLevel: "debug",
+                arguments: [
+                    "--remember-lifetime", "3s", "--remember-absolute-lifetime", "3s", "--remember-token-lifetime",
+                    "3s",
+                ])))
+    struct Metrics {
         private func scrape(_ node: NodeProcess) async throws -> [String: Double] {
             let answer = try await node.api.call("GET", "/metrics")
             #expect(answer.status == 200, "\(answer.everything)")
@@ -40,6 +49,46 @@ extension ClusterTests {
             #expect(after["curfew_ready"] == 1)
             let staleness = try #require(after["curfew_partition_staleness_seconds{partition=\"0\"}"])
             #expect(staleness < .infinity)
+        }
+
+        @Test(
+            "a renewal, an end and an expiry are counted once, by the node that did it, with how long the session lived"
+        )
+        func lives() async throws {
+            let cluster = try await SharedCluster.ready()
+            let names = [
+                "curfew_session_renewals_total", "curfew_session_expirations_total",
+                "curfew_session_duration_seconds_count", "curfew_session_duration_seconds_sum",
+            ]
+            func totals() async throws -> [Double] {
+                var sums = Array(repeating: 0.0, count: names.count)
+                for node in cluster.nodes {
+                    let values = try await scrape(node)
+                    for (index, name) in names.enumerated() { sums[index] += values[name] ?? 0 }
+                }
+                return sums
+            }
+            func rise(since before: [Double]) async throws -> [Double] { zip(try await totals(), before).map(-) }
+            let (first, second) = (cluster.nodes[0], cluster.nodes[1])
+            var before = try await totals()
+            let user = ClusterHarness.newUser()
+            let login = try await first.api.call(
+                "POST", "/v1/issue", body: ["userId": .string(user), "kind": "api"])
+            let used: JSON = ["refreshToken": login.json["refreshToken"]]
+            for node in cluster.nodes {
+                let answer = try await node.api.call("POST", "/v1/refresh", on: .public, body: used)
+                #expect(answer.status == 200, "\(answer.everything)")
+            }
+            #expect(try await rise(since: before)[...1] == [1, 0], "the same use again within the grace is no renewal")
+            for _ in 0..<2 { _ = try await second.api.revoke(["sessionId": login.json["sessionId"]], .cluster) }
+            #expect(try await rise(since: before)[...2] == [1, 0, 1], "what has ended does not end again")
+            before = try await totals()
+            _ = try await first.api.call("POST", "/v1/issue", body: ["userId": .string(user), "kind": "remember"])
+            try await eventually(deadline: .seconds(30), "the session has expired", every: .milliseconds(200)) {
+                try await rise(since: before)[1] >= 1
+            }
+            let rise = try await rise(since: before)
+            #expect(rise[...2] == [0, 1, 1] && rise[3] >= 3, "\(rise)")
         }
 
         @Test("every node counts the cluster's live sessions alike, and a session that was ended no more")

@@ -154,7 +154,8 @@ extension NodeMetrics {
     func count(_ error: ServiceError) {
         switch error {
         case .stale, .redisUnavailable, .overloaded: countUnavailable()
-        case .notFound, .conflict, .sessionLimitReached, .preconditionFailed, .tokenRefused, .outOfRange, .malformed:
+        case .notFound, .conflict, .sessionLimitReached, .rateLimited, .preconditionFailed, .tokenRefused, .outOfRange,
+            .malformed:
             break
         }
     }

@@ -31,6 +31,10 @@ package final class FeedDriver: Sendable {
     let logger: Logger
     /// What this node counts.
     package let metrics = NodeMetrics()
+
+    /// Tells whoever keeps account of what happens: today the metrics. Never waits, never fails.
+    func record(_ entry: AuditEntry) { metrics.count(entry) }
+
     /// By partition; `nil` while nobody is known to have it.
     private let primaries: Mutex<[Primary?]>
     /// Every primary that is to be run, as it comes.

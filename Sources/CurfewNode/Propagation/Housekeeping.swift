@@ -101,14 +101,22 @@ extension FeedDriver {
             if let session = SessionID(try member.text(for: "ZRANGEBYSCORE")) { sessions.append(session) }
         }
         let records = try await link.pipeline(
-            sessions.map { RedisCommand("HMGET", [RedisArgument(calls.keys.record($0)), "u", "d"]) }, timeout: nil)
+            sessions.map { RedisCommand("HMGET", [RedisArgument(calls.keys.record($0)), "u", "d", "c"]) }, timeout: nil)
         var due: [(session: SessionID, user: UserID?, device: DeviceID?)] = []
+        var created: [SessionID: WallTime] = [:]
         for (session, record) in zip(sessions, records) {
             let texts = try record.checked(for: "HMGET").array(for: "HMGET").map { try? $0.text(for: "HMGET") }
-            due.append((session, texts.first?.flatMap { UserID($0) }, texts.last?.flatMap { DeviceID($0) }))
+            guard texts.count == 3 else { throw .unexpectedReply(operation: "HMGET", expected: "three fields") }
+            due.append((session, texts[0].flatMap { UserID($0) }, texts[1].flatMap { DeviceID($0) }))
+            created[session] = texts[2].flatMap { Int64($0) }.map { WallTime(seconds: $0) }
         }
         let reply = try ExpireReply(try await link.run(calls.expire(due, in: partition, known(partition))))
         for event in reply.events { hear(event, in: partition) }
+        for (session, user, device) in due where reply.ended.contains(session) {
+            var entry = AuditEntry(.sessionExpired, at: wall)
+            (entry.session, entry.user, entry.device, entry.createdAt) = (session, user, device, created[session])
+            record(entry)
+        }
     }
 
     /// Entries whose time is over by the forgetting clock (the script looks at Redis' time, too), with the sessions that must not outlive

@@ -37,6 +37,7 @@ extension SessionService {
         guard !ClockSkew.isTooLarge(redis: reply.issuedAt, before: wallBefore, after: clock.wall()) else {
             throw .stale(detail: ClockSkew.detail)
         }
+        recordLogin(request, session, at: reply.issuedAt)
         return try issued(
             request, session, issuedAt: reply.issuedAt, stamp: reply.stamp, version: reply.permissionsVersion,
             sessionExpiresAt: WallTime(seconds: reply.issuedAt.seconds + settings.lifetime.components.seconds))

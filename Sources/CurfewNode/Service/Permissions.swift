@@ -19,6 +19,7 @@ extension SessionService {
         ) { known in
             driver.calls.permissions(of: user, to: permissions, in: partition, options: options, known)
         }
+        recordPermissionsChange(of: user)
         var answer = answer([outcome], isCounted: true, startedAt: startedAt)
         answer.permissionsVersion = outcome.stamp.microseconds
         return answer

@@ -31,8 +31,11 @@ extension SessionService {
         case .refused(let reason): throw .tokenRefused(reason)
         case .reused(let events):
             for event in events { driver.hear(event, in: partition) }
+            record(.sessionSuspicious, view, signal: .refreshTokenReused)
+            record(.sessionTerminated, view, reason: RefusalReason.refreshTokenReused.rawValue)
             throw .tokenRefused(.refreshTokenReused)
-        case .renewed(let renewed):
+        case .renewed(let renewed, let isAgain):
+            if !isAgain { record(.sessionRenewed, view) }
             // A Redis that was demoted and promoted again on the same connection may have lost what this node knows.
             if let reason = knownRefusal(of: view) { throw .tokenRefused(reason) }
             guard !isTooOld(renewed, wallBefore, grace) else { throw .stale(detail: ClockSkew.detail) }

@@ -9,11 +9,16 @@ extension SessionService {
     package func revoke(_ target: RevokeTarget, options: ChangeOptions) async throws(ServiceError) -> ChangeAnswer {
         let startedAt = clock.boot()
         let outcomes: [PartitionOutcome]
+        var createdAt: WallTime?
         switch target {
         case .session(let session):
-            outcomes = [try await revoke(try await located(session), in: session.partition, options, startedAt)]
+            let located: PartitionTarget
+            (located, createdAt) = try await self.located(session)
+            outcomes = [try await revoke(located, in: session.partition, options, startedAt)]
         case .token(let token):
             let claims = try verified(token)
+            // The stamp was given by Redis' clock, when the login was.
+            createdAt = WallTime(seconds: Int64(claims.stamp.microseconds / 1_000_000))
             outcomes = [
                 try await revoke(
                     .session(claims.session, user: claims.user, device: claims.device), in: claims.session.partition,
@@ -28,6 +33,7 @@ extension SessionService {
         case .everyone: outcomes = try await everywhere(.everyone, options, startedAt)
         }
         metrics.countRevocation(reason: options.reason)
+        recordEnd(of: target, outcomes, reason: options.reason, createdAt: createdAt)
         return answer(outcomes, isCounted: target.isCounted, startedAt: startedAt)
     }
 
@@ -45,17 +51,18 @@ extension SessionService {
         try await revoke(target, in: count.partition(ofUser: user.text.utf8), options, startedAt)
     }
 
-    /// A session's place in its user's index. Where the record is gone, its tombstone is written all the same: Redis may
+    /// A session's place in its user's index, and when it was issued. Where the record is gone, its tombstone is written all the same: Redis may
     /// have lost the record while the token lives.
-    private func located(_ session: SessionID) async throws(ServiceError) -> PartitionTarget {
+    private func located(_ session: SessionID) async throws(ServiceError) -> (PartitionTarget, createdAt: WallTime?) {
         let partition = try partition(of: session)
         return try await send(to: partition) { followed throws(RedisError) in
             let fields = try await followed.link.send(
-                RedisCommand("HMGET", [RedisArgument(keys.record(session)), "u", "d"]), timeout: nil
-            ).array(of: 2, for: "HMGET session")
+                RedisCommand("HMGET", [RedisArgument(keys.record(session)), "u", "d", "c"]), timeout: nil
+            ).array(of: 3, for: "HMGET session")
             let user = fields[0] == .null ? nil : UserID(try fields[0].text(for: "HMGET session"))
             let device = fields[1] == .null ? nil : DeviceID(try fields[1].text(for: "HMGET session"))
-            return .session(session, user: user, device: device)
+            let created = Int64((try? fields[2].text(for: "HMGET session")) ?? "")
+            return (.session(session, user: user, device: device), created.map { WallTime(seconds: $0) })
         }
     }
 

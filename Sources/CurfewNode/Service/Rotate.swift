@@ -40,6 +40,7 @@ extension SessionService {
         case .refused(let reason): throw Self.conflict(reason)
         case .rotated(let rotated, let number, let events):
             for event in events { driver.hear(event, in: id.partition) }
+            if !events.isEmpty { record(.sessionRotated, view) }
             var view = view
             view.session = id.rotated(to: number)
             // A Redis that was demoted and promoted again on the same connection may have lost what this node knows.

@@ -38,8 +38,8 @@ package final class SessionService: Sendable {
     var surroundings: any Surroundings { driver.surroundings }
     var keys: StoreKeys { driver.calls.keys }
 
-    /// Tells whoever keeps account of what happens: the audit log, the metrics. Never waits, never fails.
-    package func record(_ entry: AuditEntry) { metrics.count(entry) }
+    /// Tells whoever keeps account of what happens. Never waits, never fails.
+    package func record(_ entry: AuditEntry) { driver.record(entry) }
 
     /// Whether this node's clock is known to be off, by a partition's Redis.
     func isClockOff(for partition: Partition) -> Bool {

@@ -85,12 +85,15 @@ package struct ExpireReply {
     package let idle: UInt64
     /// Of the idle ones' end.
     package let events: [Event]
+    /// Those that lived until now: none that was revoked, and each in one answer only.
+    package let ended: [SessionID]
 
     package init(_ value: RedisValue) throws(RedisError) {
         var reader = try ReplyReader(value, operation: "expire")
         left = try reader.number()
         idle = try reader.number()
         events = try reader.texts().compactMap { Event($0) }
+        ended = try reader.texts().compactMap { SessionID($0) }
     }
 }
 
@@ -208,7 +211,8 @@ struct IssueReply {
 
 /// `renew.lua`.
 enum RenewReply {
-    case renewed(RenewedSession)
+    /// `isAgain`: within the grace, for a use that was renewed before.
+    case renewed(RenewedSession, isAgain: Bool)
     /// An old refresh token: the session is ended, by these events.
     case reused([Event])
     case refused(RefusalReason)
@@ -218,7 +222,9 @@ enum RenewReply {
         let outcome = try reader.text()
         _ = try reader.text()
         switch outcome {
-        case "renewed": self = .renewed(try RenewedSession(&reader))
+        case "renewed":
+            let session = try RenewedSession(&reader)
+            self = .renewed(session, isAgain: try reader.number() == 1)
         case "reused": self = .reused(try reader.texts().compactMap { Event($0) })
         default: self = .refused(try RefusalReason(outcome: outcome, of: "renew"))
         }

@@ -11,7 +11,7 @@ import Testing
     private typealias Bench = ScriptBench
 
     private func renewed(_ reply: RenewReply) throws -> RenewedSession {
-        guard case .renewed(let session) = reply else { throw NotRenewed(reply: reply) }
+        guard case .renewed(let session, _) = reply else { throw NotRenewed(reply: reply) }
         return session
     }
     private struct NotRenewed: Error { let reply: RenewReply }

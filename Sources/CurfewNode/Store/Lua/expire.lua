@@ -3,11 +3,11 @@
 -- tombstone: its tokens live.
 -- KEYS[6] due, then pairs of a record and its user's index. ARGV[10…13] as of a change. ARGV[14…] pairs of session id and index
 -- member ('' if not known). Nothing is ended where the two clocks disagree.
--- Answers: how many left the queue, how many of them idle, and the events of their end.
+-- Answers: how many left the queue, how many of them idle, the events of their end, and those that lived until now.
 
-if math.abs(now_seconds - tonumber(ARGV[13])) * 1000000 > SKEW_MICROSECONDS then return { 0, 0, {} } end
+if math.abs(now_seconds - tonumber(ARGV[13])) * 1000000 > SKEW_MICROSECONDS then return { 0, 0, {}, {} } end
 local now_limit = math.min(now_seconds, tonumber(ARGV[13]))
-local due_key, left, idlers = KEYS[6], {}, {}
+local due_key, left, idlers, ended = KEYS[6], {}, {}, {}
 for i = 14, #ARGV, 2 do
   local session, record_key = ARGV[i], KEYS[7 + i - 14]
   local active, expires, idle, stamp, user, tenant = unpack(redis.call('HMGET', record_key, 'a', 'x', 'I', 's', 'u', 't'))
@@ -18,7 +18,11 @@ for i = 14, #ARGV, 2 do
     redis.call('ZADD', due_key, integer(math.min(expires, idle_at)), session)
   else
     left[#left + 1] = session
-    if active and idle_at < expires and not is_cut_off(stamp, user, tenant) then idlers[#idlers + 1] = i end
+    if active and not is_cut_off(stamp, user, tenant) then
+      if idle_at < expires then idlers[#idlers + 1] = i end
+      -- Another sweeper may have been quicker.
+      if redis.call('ZSCORE', due_key, session) then ended[#ended + 1] = session end
+    end
   end
 end
 
@@ -38,4 +42,4 @@ if #idlers > 0 then
   end
 end
 if #left > 0 then redis.call('ZREM', due_key, unpack(left)) end
-return { #left, #idlers, texts }
+return { #left, #idlers, texts, ended }

@@ -4,7 +4,7 @@
 -- ARGV[14] the session's family, ARGV[15] user id, ARGV[16] tenant id or '', ARGV[17] index member, ARGV[18] session lifetime (s),
 -- ARGV[19] the session's id, ARGV[20] its number, ARGV[21] generation of the refresh token ('0' without one), ARGV[22] grace (ms).
 -- Answers: outcome, incarnation, and of `renewed`: seconds (of the first use of this refresh token), the session's end (s), its
--- permissions, their version, the generation that is good now; of `reused`: the events of the session's end.
+-- permissions, their version, the generation that is good now, 1 where it was renewed for this before; of `reused`: the events of the session's end.
 
 -- A session that is renewed oftener than this within the grace keeps the last ones.
 local MAXIMUM_USES = 8
@@ -54,4 +54,4 @@ end
 take_permissions(record_key, living, user)
 if not is_again then prolong(record_key, index_key, due_key, family, ARGV[17], living, tonumber(ARGV[18])) end
 return answer('renewed', integer(math.floor(first_use / 1000)), integer(living.expires), living.permissions,
-  integer(living.version), integer(current))
+  integer(living.version), integer(current), is_again and 1 or 0)

@@ -1,0 +1,48 @@
+// What the verbs tell of: one entry a thing that really happened, by the node that did it. A call that is repeated and finds everything
+// done tells nothing.
+
+import CurfewCore
+
+extension SessionService {
+    func record(_ event: AuditEntry.Event, _ view: SessionView, reason: String? = nil, signal: AuditEntry.Signal? = nil)
+    {
+        var entry = AuditEntry(event, at: clock.wall())
+        (entry.user, entry.session, entry.device, entry.tenant) = (view.user, view.session, view.device, view.tenant)
+        (entry.ipAddress, entry.userAgent) = (view.details.ipAddress, view.details.userAgent)
+        (entry.reason, entry.signal, entry.createdAt) = (reason, signal, view.createdAt)
+        record(entry)
+    }
+
+    func recordLogin(_ request: IssueRequest, _ session: SessionID, at time: WallTime) {
+        var entry = AuditEntry(.sessionCreated, at: time)
+        (entry.user, entry.session, entry.device, entry.tenant) = (
+            request.user, session, request.device, request.tenant
+        )
+        (entry.ipAddress, entry.userAgent) = (request.details.ipAddress, request.details.userAgent)
+        record(entry)
+    }
+
+    /// One entry, whatever it ended; of a tenant and of everyone it is not known whether there was anybody. `createdAt`: of the one
+    /// session that was named.
+    func recordEnd(of target: RevokeTarget, _ outcomes: [PartitionOutcome], reason: String, createdAt: WallTime?) {
+        guard !target.isCounted || outcomes.contains(where: { $0.revoked > 0 }) else { return }
+        var entry = AuditEntry(.sessionTerminated, at: clock.wall())
+        entry.reason = reason
+        entry.createdAt = createdAt
+        switch target {
+        case .session(let session): entry.session = session
+        case .token(let token): entry.session = (try? keyRing.decode(Array(token.utf8)))?.session
+        case .user(let user), .userExcept(let user, _): entry.user = user
+        case .device(let user, let device): (entry.user, entry.device) = (user, device)
+        case .tenant(let tenant): entry.tenant = tenant
+        case .everyone: break
+        }
+        record(entry)
+    }
+
+    func recordPermissionsChange(of user: UserID) {
+        var entry = AuditEntry(.permissionsChanged, at: clock.wall())
+        entry.user = user
+        record(entry)
+    }
+}
