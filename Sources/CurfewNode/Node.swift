@@ -42,7 +42,8 @@ package struct Node: Sendable {
         let eventLoop = group.next()
         let parts = NodeParts(
             configuration: configuration, nodeID: nodeID, count: count, keyRing: keyRing,
-            surroundings: SystemSurroundings(eventLoop: eventLoop), clock: NodeClock(), logger: logger)
+            surroundings: SystemSurroundings(eventLoop: eventLoop), clock: NodeClock(),
+            audit: configuration.hasAuditLog ? AuditLog(logger: logger) : nil, logger: logger)
         let metrics = parts.driver.metrics
         let measured: @Sendable (any RedisTransport) -> any RedisTransport = {
             MeasuredTransport(base: $0, metrics: metrics)
@@ -80,7 +81,7 @@ package struct Node: Sendable {
             configuration: configuration, service: service, keys: keys, logger: logger,
             group: threads ?? MultiThreadedEventLoopGroup.singleton)
         let services: [any Service] =
-            [propagation] + reloader(of: keys)
+            [propagation] + (service.driver.audit.map { [$0] } ?? []) + reloader(of: keys)
             + listeners.services().map { AfterFirstContact(service: $0, checks: propagation.checks) }
         var group = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint],

@@ -72,6 +72,8 @@ package struct NodeConfiguration: Sendable {
     /// Of either.
     package static let longestGrace = Duration.seconds(60)
     package var limits = ListenerLimits()
+    /// Audit entries go to standard output.
+    package var hasAuditLog = true
     /// Least level that is logged.
     package var logLevel = Logger.Level.info
 

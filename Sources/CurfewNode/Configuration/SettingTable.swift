@@ -176,6 +176,13 @@ extension Setting {
             configuration.threads = try integer(text, "a whole number from 1 to 1024")
         },
         .init(
+            "audit-log", .process, form: "stdout|off", default: "stdout",
+            "Where the audit log goes: a line of JSON on standard output for everything that happens to a session, or nowhere."
+        ) { configuration, text throws(Expectation) in
+            guard ["stdout", "off"].contains(text) else { throw Expectation("stdout or off") }
+            configuration.hasAuditLog = text == "stdout"
+        },
+        .init(
             "log-level", .process, form: "level", default: "info",
             "Least level that is logged: trace, debug, info, notice, warning, error or critical."
         ) { configuration, text throws(Expectation) in

@@ -34,6 +34,8 @@ package struct AuditEntry: Sendable, Equatable {
     package var tenant: TenantID?
     package var ipAddress: String?
     package var userAgent: String?
+    /// What a revocation was of, where the ids do not say it: `others` (all of the user's but `session`) or `everyone`.
+    package var scope: String?
     /// Why it ended: `logout`, `admin`, …, as the caller of revoke said.
     package var reason: String?
     package var signal: Signal?

@@ -19,6 +19,7 @@ enum Metric: String, CaseIterable, Sendable {
     case redisErrors = "curfew_redis_errors_total"
     case eventStreams = "curfew_event_streams"
     case problems = "curfew_problems_total"
+    case auditDropped = "curfew_audit_dropped_total"
     case ready = "curfew_ready"
 
     enum Kind: String, Sendable { case counter, gauge, histogram }
@@ -37,7 +38,8 @@ enum Metric: String, CaseIterable, Sendable {
             [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
         case .sessionsActive, .sessionRenewals, .authenticationFailures, .sessionExpirations, .validations,
             .revocations,
-            .partitionStaleness, .revocationEntries, .redisReconnects, .redisErrors, .eventStreams, .problems, .ready:
+            .partitionStaleness, .revocationEntries, .redisReconnects, .redisErrors, .eventStreams, .problems,
+            .auditDropped, .ready:
             []
         }
     }
@@ -79,6 +81,8 @@ enum Metric: String, CaseIterable, Sendable {
             )
         case .eventStreams: (.gauge, nil, "Devices that listen for events at this node.")
         case .problems: (.counter, "code", "Refusals and failures by code, without those of validate's fast path.")
+        case .auditDropped:
+            (.counter, nil, "Entries of the audit log that were dropped, since standard output did not take them.")
         case .ready: (.gauge, nil, "1 while this node is ready, else 0.")
         }
     }

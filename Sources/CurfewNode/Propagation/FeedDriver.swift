@@ -32,8 +32,13 @@ package final class FeedDriver: Sendable {
     /// What this node counts.
     package let metrics = NodeMetrics()
 
-    /// Tells whoever keeps account of what happens: today the metrics. Never waits, never fails.
-    func record(_ entry: AuditEntry) { metrics.count(entry) }
+    let audit: AuditLog?
+
+    /// Tells whoever keeps account of what happens. Never waits, never fails.
+    func record(_ entry: AuditEntry) {
+        metrics.count(entry)
+        audit?.record(entry)
+    }
 
     /// By partition; `nil` while nobody is known to have it.
     private let primaries: Mutex<[Primary?]>
@@ -45,8 +50,9 @@ package final class FeedDriver: Sendable {
 
     package init(
         table: PartitionTable, calls: ScriptCalls, configuration: NodeConfiguration, checks: StartChecks,
-        surroundings: any Surroundings, clock: NodeClock, logger: Logger
+        surroundings: any Surroundings, clock: NodeClock, audit: AuditLog?, logger: Logger
     ) {
+        self.audit = audit
         self.table = table
         partitions = table.count.all
         self.calls = calls

@@ -32,10 +32,11 @@ extension SessionService {
         switch target {
         case .session(let session): entry.session = session
         case .token(let token): entry.session = (try? keyRing.decode(Array(token.utf8)))?.session
-        case .user(let user), .userExcept(let user, _): entry.user = user
+        case .user(let user): entry.user = user
+        case .userExcept(let user, let kept): (entry.user, entry.session, entry.scope) = (user, kept, "others")
         case .device(let user, let device): (entry.user, entry.device) = (user, device)
         case .tenant(let tenant): entry.tenant = tenant
-        case .everyone: break
+        case .everyone: entry.scope = "everyone"
         }
         record(entry)
     }

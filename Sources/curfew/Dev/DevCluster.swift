@@ -37,6 +37,8 @@ struct DevCluster: Sendable {
         let redis = settings.redis == nil ? try await PrivateRedis.start() : nil
         let url = settings.redis ?? redis?.socketURL ?? ""
         environment["CURFEW_REDIS"] = url
+        // One terminal for all nodes: who wants to see it there says so.
+        environment["CURFEW_AUDIT_LOG"] = environment["CURFEW_AUDIT_LOG"] ?? "off"
         var nodes: [ChildProcess] = []
         do {
             for index in 0..<settings.nodes {
