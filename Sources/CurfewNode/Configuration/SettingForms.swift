@@ -27,6 +27,12 @@ extension Setting {
         return value
     }
 
+    /// Of two words, whether it is the first.
+    static func isFirst(_ text: String, _ first: String, or second: String) throws(Expectation) -> Bool {
+        guard text == first || text == second else { throw Expectation("\(first) or \(second)") }
+        return text == first
+    }
+
     static func integer(_ text: String, _ expected: String) throws(Expectation) -> Int {
         guard let value = Int(text) else { throw Expectation(expected) }
         return value

@@ -164,8 +164,7 @@ extension Setting {
                 "on-session-limit", .sessions, form: "evict-oldest|refuse", default: "evict-oldest",
                 "Past max-sessions-per-user: end the user's oldest session, or refuse the login (409)."
             ) { configuration, text throws(Expectation) in
-                guard ["evict-oldest", "refuse"].contains(text) else { throw Expectation("evict-oldest or refuse") }
-                configuration.evictsOldestSession = text == "evict-oldest"
+                configuration.evictsOldestSession = try isFirst(text, "evict-oldest", or: "refuse")
             },
         ] + rateLimits
 
@@ -179,8 +178,7 @@ extension Setting {
             "audit-log", .process, form: "stdout|off", default: "stdout",
             "Where the audit log goes: a line of JSON on standard output for everything that happens to a session, or nowhere."
         ) { configuration, text throws(Expectation) in
-            guard ["stdout", "off"].contains(text) else { throw Expectation("stdout or off") }
-            configuration.hasAuditLog = text == "stdout"
+            configuration.hasAuditLog = try isFirst(text, "stdout", or: "off")
         },
         .init(
             "log-level", .process, form: "level", default: "info",

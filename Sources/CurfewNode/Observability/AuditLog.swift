@@ -65,7 +65,7 @@ package final class AuditLog: Service {
         await withGracefulShutdownHandler {
             for await entry in entries {
                 let line = entry.line
-                let isWritten = (try? await thread.runIfActive { self.write(line) }) ?? false
+                let isWritten = (try? await thread.runIfActive { self.put(line) }) ?? false
                 if !isWritten { drop() }
             }
         } onGracefulShutdown: {
@@ -95,7 +95,7 @@ package final class AuditLog: Service {
     }
 
     /// Waits as long as it takes, while the node runs. A line that is no longer than `PIPE_BUF` is written as a whole.
-    private func write(_ line: [UInt8]) -> Bool {
+    private func put(_ line: [UInt8]) -> Bool {
         var place = 0
         while place < line.count {
             var awaited = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
@@ -108,21 +108,11 @@ package final class AuditLog: Service {
             }
             guard awaited.revents & Int16(POLLOUT) != 0 else { return false }
             let length = line[place...].withUnsafeBytes { bytes in
-                systemWrite(descriptor, bytes.baseAddress, bytes.count)
+                write(descriptor, bytes.baseAddress, bytes.count)
             }
             if length < 0, errno != EINTR, errno != EAGAIN { return false }
             place += max(0, length)
         }
         return true
     }
-}
-
-private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
-    #if canImport(Glibc)
-        Glibc.write(descriptor, bytes, count)
-    #elseif canImport(Musl)
-        Musl.write(descriptor, bytes, count)
-    #else
-        Darwin.write(descriptor, bytes, count)
-    #endif
 }

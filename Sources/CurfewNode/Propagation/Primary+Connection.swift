@@ -205,10 +205,7 @@ extension Primary {
     }
 
     private func coverageWarnings(_ link: any RedisLink) async -> [String] {
-        guard isClusterMember,
-            let reply = try? await link.send(RedisCommand("CONFIG", ["GET", "cluster-require-full-coverage"])),
-            let setting = try? reply.array(for: "CONFIG GET").last?.text(for: "CONFIG GET"), setting == "yes"
-        else { return [] }
+        guard isClusterMember, await setting("cluster-require-full-coverage", link) == "yes" else { return [] }
         return [
             "cluster-require-full-coverage is yes: where one primary and its replicas are down, all others refuse, too"
         ]
@@ -231,9 +228,12 @@ extension Primary {
 
     /// After which the members of a Redis Cluster think of replacing a primary that is silent.
     private func clusterNodeTimeout(_ link: any RedisLink) async -> Duration? {
-        guard let reply = try? await link.send(RedisCommand("CONFIG", ["GET", "cluster-node-timeout"])),
-            let setting = try? reply.array(for: "CONFIG GET").last?.text(for: "CONFIG GET")
-        else { return nil }
-        return Int64(setting).map { .milliseconds($0) }
+        await setting("cluster-node-timeout", link).flatMap { Int64($0) }.map { .milliseconds($0) }
+    }
+
+    /// `nil` where CONFIG is forbidden, or the server has no such setting.
+    private func setting(_ name: String, _ link: any RedisLink) async -> String? {
+        guard let reply = try? await link.send(RedisCommand("CONFIG", ["GET", RedisArgument(name)])) else { return nil }
+        return try? reply.array(for: "CONFIG GET").last?.text(for: "CONFIG GET")
     }
 }

@@ -23,35 +23,11 @@ extension SessionService {
         let name = String(surroundings.random(), radix: 36) + String(surroundings.random(), radix: 36)
         let reply = try await send(to: partition) { followed throws(RedisError) in
             let call = driver.calls.limit(key, limit, name: name, in: partition, driver.known(partition))
-            return try LimitReply(try await WriteProbe.run(call, then: nil, on: followed.link, for: "limit"))
+            return try LimitReply(try await followed.link.run(call))
         }
         guard !reply.isAllowed else { return }
         throw .rateLimited(
             RateLimitExcess(policy: policy, limit: limit, retryAfterSeconds: Int64(reply.waitMilliseconds + 999) / 1000)
         )
-    }
-}
-
-extension ScriptCalls {
-    /// `name`: of this call, which no other has.
-    package func limit(
-        _ key: String, _ limit: RateLimit, name: String, in partition: Partition, _ known: Known
-    ) -> RedisScriptCall {
-        call(
-            Scripts.limit, partition, known, keys: [key],
-            [String(limit.count), String(limit.window.wholeMilliseconds), name])
-    }
-}
-
-/// `limit.lua`.
-struct LimitReply {
-    let isAllowed: Bool
-    /// Until the next call may be made.
-    let waitMilliseconds: UInt64
-
-    init(_ value: RedisValue) throws(RedisError) {
-        var reader = try ReplyReader(value, operation: "limit")
-        isAllowed = try reader.number() == 1
-        waitMilliseconds = try reader.number()
     }
 }

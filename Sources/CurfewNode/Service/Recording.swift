@@ -22,16 +22,18 @@ extension SessionService {
         record(entry)
     }
 
-    /// One entry, whatever it ended; of a tenant and of everyone it is not known whether there was anybody. `createdAt`: of the one
-    /// session that was named.
-    func recordEnd(of target: RevokeTarget, _ outcomes: [PartitionOutcome], reason: String, createdAt: WallTime?) {
+    /// One entry, whatever it ended; of a tenant and of everyone it is not known whether there was anybody. `named`: the one session
+    /// that the target is, if it is one.
+    func recordEnd(
+        of target: RevokeTarget, _ named: (session: SessionID, createdAt: WallTime?)?, _ outcomes: [PartitionOutcome],
+        reason: String
+    ) {
         guard !target.isCounted || outcomes.contains(where: { $0.revoked > 0 }) else { return }
         var entry = AuditEntry(.sessionTerminated, at: clock.wall())
         entry.reason = reason
-        entry.createdAt = createdAt
+        (entry.session, entry.createdAt) = (named?.session, named?.createdAt)
         switch target {
-        case .session(let session): entry.session = session
-        case .token(let token): entry.session = (try? keyRing.decode(Array(token.utf8)))?.session
+        case .session, .token: break
         case .user(let user): entry.user = user
         case .userExcept(let user, let kept): (entry.user, entry.session, entry.scope) = (user, kept, "others")
         case .device(let user, let device): (entry.user, entry.device) = (user, device)

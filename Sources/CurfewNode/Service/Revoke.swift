@@ -9,16 +9,16 @@ extension SessionService {
     package func revoke(_ target: RevokeTarget, options: ChangeOptions) async throws(ServiceError) -> ChangeAnswer {
         let startedAt = clock.boot()
         let outcomes: [PartitionOutcome]
-        var createdAt: WallTime?
+        var named: (session: SessionID, createdAt: WallTime?)?
         switch target {
         case .session(let session):
-            let located: PartitionTarget
-            (located, createdAt) = try await self.located(session)
+            let (located, createdAt) = try await located(session)
+            named = (session, createdAt)
             outcomes = [try await revoke(located, in: session.partition, options, startedAt)]
         case .token(let token):
             let claims = try verified(token)
             // The stamp was given by Redis' clock, when the login was.
-            createdAt = WallTime(seconds: Int64(claims.stamp.microseconds / 1_000_000))
+            named = (claims.session, WallTime(seconds: Int64(claims.stamp.microseconds / 1_000_000)))
             outcomes = [
                 try await revoke(
                     .session(claims.session, user: claims.user, device: claims.device), in: claims.session.partition,
@@ -33,7 +33,7 @@ extension SessionService {
         case .everyone: outcomes = try await everywhere(.everyone, options, startedAt)
         }
         metrics.countRevocation(reason: options.reason)
-        recordEnd(of: target, outcomes, reason: options.reason, createdAt: createdAt)
+        recordEnd(of: target, named, outcomes, reason: options.reason)
         return answer(outcomes, isCounted: target.isCounted, startedAt: startedAt)
     }
 

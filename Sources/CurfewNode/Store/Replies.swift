@@ -334,3 +334,16 @@ struct ReadReply {
         }
     }
 }
+
+/// `limit.lua`.
+struct LimitReply {
+    let isAllowed: Bool
+    /// Until the next call may be made.
+    let waitMilliseconds: UInt64
+
+    init(_ value: RedisValue) throws(RedisError) {
+        var reader = try ReplyReader(value, operation: "limit")
+        isAllowed = try reader.number() == 1
+        waitMilliseconds = try reader.number()
+    }
+}

@@ -51,12 +51,21 @@ package struct ScriptCalls: Sendable {
         package var pubSub = PubSub.ordinary
     }
 
-    func call(
+    private func call(
         _ script: RedisScript, _ partition: Partition, _ known: Known, keys more: [String] = [], _ arguments: [String]
     ) -> RedisScriptCall {
         RedisScriptCall(
             script, keys: keys.common(partition) + more,
             arguments: (envelope(partition, known) + arguments).map { RedisArgument($0) })
+    }
+
+    /// Counts a call under `key`. `name`: of this call, which no other has.
+    package func limit(
+        _ key: String, _ limit: RateLimit, name: String, in partition: Partition, _ known: Known
+    ) -> RedisScriptCall {
+        call(
+            Scripts.limit, partition, known, keys: [key],
+            [String(limit.count), String(limit.window.wholeMilliseconds), name])
     }
 
     package func open(_ partition: Partition, _ known: Known) -> RedisScriptCall {

@@ -104,9 +104,7 @@ struct Client: Sendable {
             { try await $0.revoke(target.body(member), options, timeout: Self.patience) })
         if let fence = outcome.body["fence"].string { population.note((outcome.index, fence), of: meant) }
         guard outcome.answer.isDone, let seen = ([member] + meant).randomElement(using: &random) else { return }
-        due.append((outcome.time.ended + caller.recorder.stalenessBound, seen))
-        guard outcome.answer.isInForceEverywhere else { return }
-        for other in caller.nodes.indices.shuffled(using: &random) { await caller.validate(seen, node: other) }
+        await look(at: seen, after: outcome.answer, outcome.time)
     }
 
     private mutating func logout(_ node: Int) async {
@@ -121,10 +119,7 @@ struct Client: Sendable {
                     headers: [("Authorization", "Bearer \(member.token)")], timeout: Self.patience)
             })
         if let fence = outcome.body["fence"].string { population.note((outcome.index, fence), of: meant) }
-        guard outcome.answer.isDone else { return }
-        due.append((outcome.time.ended + caller.recorder.stalenessBound, member))
-        guard outcome.answer.isInForceEverywhere else { return }
-        for other in caller.nodes.indices.shuffled(using: &random) { await caller.validate(member, node: other) }
+        if outcome.answer.isDone { await look(at: member, after: outcome.answer, outcome.time) }
     }
 
     /// What lives, and what was ended: that above all must get no new token.
@@ -166,18 +161,25 @@ struct Client: Sendable {
         let outcome = await caller.call(
             node, { _ in .change(.permissions(user: user)) },
             { try await $0.setPermissions(of: user, to: names, waits: waits, timeout: Self.patience) })
-        guard outcome.answer.isDone else { return }
-        due.append((outcome.time.ended + caller.recorder.stalenessBound, member))
-        guard outcome.answer.isInForceEverywhere else { return }
-        for other in caller.nodes.indices.shuffled(using: &random) { await caller.validate(member, node: other) }
+        if outcome.answer.isDone { await look(at: member, after: outcome.answer, outcome.time) }
+    }
+
+    /// What a change that was done named: on every node now, where it is in force there, and once Δ has passed.
+    private mutating func look(at member: Population.Member, after answer: Answer, _ time: Interval) async {
+        due.append((time.ended + caller.recorder.stalenessBound, member))
+        if answer.isInForceEverywhere { await lookEverywhere(at: member) }
     }
 
     /// What was revoked a staleness bound ago is looked at on every node.
     private mutating func lookAgain() async {
         while let next = due.first, next.at < BootClock.now {
             due.removeFirst()
-            for node in caller.nodes.indices.shuffled(using: &random) { await caller.validate(next.member, node: node) }
+            await lookEverywhere(at: next.member)
         }
+    }
+
+    private mutating func lookEverywhere(at member: Population.Member) async {
+        for node in caller.nodes.indices.shuffled(using: &random) { await caller.validate(member, node: node) }
     }
 }
 

@@ -6,11 +6,11 @@
 local limit, window = tonumber(ARGV[10]), tonumber(ARGV[11]) * 1000
 local past = redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', integer(now_microseconds - window))
 for _, member in ipairs(past) do redis.call('ZREM', KEYS[6], member) end
-local times = redis.call('ZRANGE', KEYS[6], 0, -1, 'WITHSCORES')
-local used = #times / 2
+local used = redis.call('ZCARD', KEYS[6])
 if used >= limit then
   -- Room is there once all but limit - 1 have left the window: a limit that was lowered may have to wait for several.
-  local leaves = tonumber(times[2 * (used - limit + 1)]) + window
+  local last = redis.call('ZRANGE', KEYS[6], used - limit, used - limit, 'WITHSCORES')
+  local leaves = tonumber(last[2]) + window
   -- A clock that was set back must not refuse for longer than a window.
   return { 0, math.max(1, math.min(tonumber(ARGV[11]), math.ceil((leaves - now_microseconds) / 1000))) }
 end
