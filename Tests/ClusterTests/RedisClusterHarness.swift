@@ -62,8 +62,8 @@ final class RedisClusterHarness: Sendable {
         return cluster
     }
 
-    func ready(within limit: Duration = .seconds(30)) async throws {
-        for node in nodes { try await node.ready(within: limit) }
+    func ready() async throws {
+        for node in nodes { try await node.ready(within: .seconds(30)) }
     }
 
     func node(_ index: Int) -> NodeProcess { nodes[index % nodes.count] }

@@ -1,8 +1,6 @@
-// Nodes over a real deployment with Sentinel, and clients that log in, validate and log out at all of them without pause
-// while something happens to Redis.
+// Nodes over a real deployment with Sentinel.
 
 import Foundation
-import Synchronization
 import TestSupport
 import Testing
 
@@ -73,82 +71,5 @@ final class SentinelCluster: Sendable {
             }
         }
         try await ready()
-    }
-}
-
-/// Clients that issue, validate and revoke at every node until they are stopped.
-final class SentinelLoad: Sendable {
-    private struct State {
-        var isStopping = false
-        /// Whose revoke was answered 200, and when that answer was read.
-        var revoked: [(session: TestSession, returned: Int64, isFenced: Bool)] = []
-        var failures = 0
-    }
-
-    private let nodes: [NodeProcess]
-    private let live: TestSession
-    private let hammer: Hammer
-    private let state = Mutex(State())
-
-    /// `live` is validated throughout and never revoked.
-    init(_ cluster: SentinelCluster, live: TestSession) {
-        nodes = cluster.nodes
-        self.live = live
-        hammer = Hammer(cluster.nodes, [live])
-    }
-
-    var revokedCount: Int { state.withLock { $0.revoked.count } }
-
-    /// Runs the load during `body`, and judges it: nobody was active after a fenced revoke of theirs, who was never
-    /// revoked was never refused, and every revoke that returned 200 is in force everywhere once the nodes are ready.
-    func during(on cluster: SentinelCluster, _ body: () async throws -> Void) async throws {
-        let samples = try await withThrowingTaskGroup(of: Void.self) { group in
-            for index in nodes.indices { group.addTask { await self.work(at: index) } }
-            let result: Result<Void, any Error>
-            do { result = .success(try await body()) } catch { result = .failure(error) }
-            state.withLock { $0.isStopping = true }
-            try await group.waitForAll()
-            let samples = await hammer.stop()
-            try result.get()
-            return samples
-        }
-        let revoked = state.withLock { $0.revoked }
-        for entry in revoked where entry.isFenced {
-            let late = samples.active(beganAfter: entry.returned, of: entry.session.token)
-            #expect(late.isEmpty, "active after a fenced revoke: \(late.count)")
-        }
-        let tally = samples.filter { $0.token == live.token }.tally
-        #expect(Set(tally.keys).isSubset(of: ["200", "503 revocation_state_stale"]), "\(tally)")
-        try await cluster.ready()
-        try await cluster.expectRevokedNow(revoked.map(\.session))
-        try await cluster.expectActive([live])
-    }
-
-    private func work(at index: Int) async {
-        var round = index
-        while !state.withLock({ $0.isStopping }) {
-            round += 1
-            do {
-                let session = try await nodes[index].api.issue(ClusterHarness.newUser())
-                aim(at: session)
-                _ = try await nodes[(index + 1) % nodes.count].api.validate(session.token)
-                let options: RevokeOptions = round % 3 == 0 ? .none : .cluster
-                let answer = try await nodes[(index + 2) % nodes.count].api
-                    .revoke(["userId": .string(session.user)], options)
-                let returned = BootClock.now
-                guard answer.status == 200 else { throw UnexpectedAnswer("revoke", answer) }
-                state.withLock { $0.revoked.append((session, returned, options.waits)) }
-            } catch {
-                // Redis is away now and then: that is the point.
-                state.withLock { $0.failures += 1 }
-                try? await Task.sleep(for: .milliseconds(20))
-            }
-        }
-    }
-
-    /// The hammer validates the last few of those that are about to be revoked.
-    private func aim(at session: TestSession) {
-        let last = state.withLock { $0.revoked.suffix(6).map(\.session.token) }
-        hammer.aim(at: [live.token, session.token] + last)
     }
 }

@@ -33,7 +33,7 @@ extension ClusterTests {
         func killed() async throws {
             try await SentinelCluster.run { cluster in
                 let live = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
-                let load = SentinelLoad(cluster, live: live)
+                let load = WriteLoad(cluster.nodes, live: live)
                 try await load.during(on: cluster) {
                     try await eventually("the load runs") { load.revokedCount > 20 }
                     cluster.redis.servers[0].crash()
@@ -49,7 +49,7 @@ extension ClusterTests {
         func planned() async throws {
             try await SentinelCluster.run { cluster in
                 let live = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
-                let load = SentinelLoad(cluster, live: live)
+                let load = WriteLoad(cluster.nodes, live: live)
                 try await load.during(on: cluster) {
                     try await eventually("the load runs") { load.revokedCount > 20 }
                     try cluster.redis.sentinels[1].call(["SENTINEL", "FAILOVER", SentinelDeployment.name])

@@ -29,9 +29,11 @@ package struct TestSession: Sendable, Hashable {
 
 /// A call was not answered as it had to be for the test to go on.
 package struct UnexpectedAnswer: Error, CustomStringConvertible {
+    package let answer: HTTPAnswer
     package let description: String
 
     package init(_ call: String, _ answer: HTTPAnswer) {
+        self.answer = answer
         description = "\(call) was answered \(answer.status): \(String(decoding: answer.body, as: UTF8.self))"
     }
 }
