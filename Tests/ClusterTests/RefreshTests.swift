@@ -32,6 +32,31 @@ extension ClusterTests {
             #expect(next.refreshToken != renewed.refreshToken)
         }
 
+        @Test("a Redis that may not write says of nobody that there is no such session: 503, and 401 once it may")
+        func unprovenAbsence() async throws {
+            try await ClusterHarness.run { cluster in
+                try await cluster.settle()
+                let session = try await cluster.nodes[0].api.issue(ClusterHarness.newUser(), kind: "api")
+                let refreshToken = try #require(session.refreshToken)
+                // As a primary that was demoted before it had heard of the login.
+                for key in try cluster.redis.call(["KEYS", "*:s:\(session.id)"]).split(separator: "\n") {
+                    try cluster.redis.call(["DEL", String(key)])
+                }
+                try cluster.redis.call(["CONFIG", "SET", "min-replicas-to-write", "1"])
+                for node in cluster.nodes {
+                    #expect(try await node.api.refresh(refreshToken).status == 503)
+                    let rotated = try await node.api.call(
+                        "POST", "/v1/sessions/\(session.id)/rotate", body: .object([:]))
+                    #expect(rotated.status == 503)
+                }
+                try cluster.redis.call(["CONFIG", "SET", "min-replicas-to-write", "0"])
+                for node in cluster.nodes {
+                    try await node.ready()
+                    #expect(try await node.api.refresh(refreshToken).code == "session_not_found")
+                }
+            }
+        }
+
         @Test("an old refresh token ends the session on every node: 401 refresh_token_reused")
         func reuse() async throws {
             let cluster = try await SharedCluster.ready()

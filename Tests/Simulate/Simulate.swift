@@ -30,6 +30,9 @@ struct Simulate: ParsableCommand {
     @Flag(help: "Fail where the runs did too little for their number: see CountFloors.")
     var floors = false
 
+    @Flag(help: "Let the clients take session_revoked for active: to see what a broken promise looks like.")
+    var misheard = false
+
     func validate() throws {
         guard seeds >= 1 else { throw ValidationError("--seeds takes 1 or more, not \(seeds)") }
         guard first <= UInt64.max - UInt64(seeds) else {
@@ -41,18 +44,21 @@ struct Simulate: ParsableCommand {
         guard ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] != nil else {
             throw ValidationError("set SWIFT_DETERMINISTIC_HASHING=1: the order of sets is part of a run")
         }
+        CrashNote.install()
         let lua = LuaMachine()
         var counts = Counts()
         var failed: [UInt64] = []
         for seed in first..<first + UInt64(seeds) {
-            let result = Simulation.run(seed: seed, lua: lua)
+            CrashNote.seed(seed)
+            let result = Simulation.run(seed: seed, isMisheard: misheard, lua: lua)
             counts += result.counts
             if hashes { print("seed \(seed)  \(String(result.hash, radix: 16))") }
             guard let failure = result.failure else { continue }
             failed.append(seed)
             print("seed \(seed): \(failure.violation)")
             if keepGoing { continue }
-            let again = Simulation.run(seed: seed, traceLines: trace, hasLogs: logs, lua: lua)
+            let again = Simulation.run(
+                seed: seed, traceLines: trace, hasLogs: logs, isMisheard: misheard, lua: lua)
             for line in again.failure?.trace ?? ["(did not happen again)"] { print(line) }
             print("replay: make simulate seeds=1 first=\(seed)")
             break

@@ -61,6 +61,46 @@ struct SeedTests {
         #expect(behind.text.contains(hash), "alone: \(hash)\n\(behind.text)")
     }
 
+    @Test("a seed that breaks a promise says which, what came before it, and how to run it again")
+    func failure() throws {
+        let (status, text) = try Self.simulate(["--seeds", "3", "--first", "41", "--misheard", "--trace", "12"])
+        #expect(status != 0)
+        let lines = text.split(separator: "\n")
+        let found = try #require(
+            lines[0].firstMatch(of: #/^seed (4[123]): I[1-6].* answers active for s\d+, /#), "\(text)")
+        let end = try #require(lines.firstIndex { $0.hasPrefix("replay: ") })
+        #expect(lines[end] == "replay: make simulate seeds=1 first=\(found.output.1)")
+        // The trace ends with what broke it.
+        #expect(end == 13)
+        #expect(lines[end - 1].contains("  CHECK  I"))
+        #expect(text.contains("violations in 1 of "))
+        let replay = try Self.simulate([
+            "--seeds", "1", "--first", String(found.output.1), "--misheard", "--trace", "12",
+        ])
+        #expect(replay.text.split(separator: "\n")[...end] == lines[...end])
+    }
+
+    @Test("a run that crashes names its seed, and how to run it again")
+    func crash() throws {
+        let process = Process()
+        process.executableURL = Self.program
+        process.arguments = ["--seeds", "100000", "--first", "61", "--hashes"]
+        process.environment = ["SWIFT_DETERMINISTIC_HASHING": "1"]
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        // It runs: seed 61 is over.
+        var text = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+        kill(process.processIdentifier, SIGSEGV)
+        text += String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationReason == .uncaughtSignal && process.terminationStatus == SIGSEGV)
+        let seed = try #require(text.firstMatch(of: /seed (\d+): crashed\n/)).output.1
+        #expect(text.hasSuffix("replay: make simulate seeds=1 first=\(seed)\n"), "\(text)")
+        #expect(text.contains("seed 61  "), "\(text)")
+    }
+
     @Test("runs that do too little for their number fail, and say of what")
     func floors() throws {
         var counts = Counts()

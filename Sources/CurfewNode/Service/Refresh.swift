@@ -118,11 +118,19 @@ extension SessionService {
         return view
     }
 
-    /// The record where it is about to be changed: on the connection that the feed stands on. `nil` where there is none.
+    /// The record where it is about to be changed: on the connection that the feed stands on. `nil` where there is none, and the
+    /// Redis that says so may write: one that was demoted a moment ago does not know the latest logins.
     func followedRecord(of session: SessionID) async throws(ServiceError) -> SessionView? {
         try await send(to: session.partition) { followed throws(RedisError) in
             let record = RedisCommand("HGETALL", [RedisArgument(keys.record(session))])
-            return try SessionRecord.view(session, try await followed.link.send(record, timeout: nil))
+            let probe = WriteProbe.command(keys, session.partition)
+            let replies = try await followed.link.pipeline([record, probe], timeout: nil)
+            guard replies.count == 2 else {
+                throw .unexpectedReply(operation: "HGETALL", expected: "a reply to each command")
+            }
+            if let view = try SessionRecord.view(session, try replies[0].checked(for: "HGETALL")) { return view }
+            _ = try replies[1].checked(for: "write probe")
+            return nil
         }
     }
 

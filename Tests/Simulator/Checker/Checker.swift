@@ -37,7 +37,7 @@ final class Checker {
     /// By term and session: since when a fresh node of that term refuses it as revoked.
     private var refusals: [Int: [Int: Int64]] = [:]
     var termOfRenewal: [SessionID: Int] = [:]
-    private var latestClockSeconds: Int64 = 0
+    private(set) var latestClockSeconds: Int64 = 0
     private var termOfSession: [SessionID: Int] = [:]
     var counts = Counts()
     private var forgetting = Forgetting()
@@ -57,7 +57,7 @@ final class Checker {
     func report(_ invariant: String, _ detail: String) {
         guard violation == nil, !isClosed else { return }
         violation = Violation(invariant: invariant, detail: detail)
-        trace.note("CHECK", "\(invariant): \(detail)")
+        trace.complete("CHECK", "\(invariant): \(detail)")
     }
 
     // MARK: what Redis did
@@ -191,9 +191,25 @@ final class Checker {
         case .active(let active):
             checkActive(session, node, began, active, atLeast)
             checkGrace(session, claims, node, began)
-        case .refused(let reason): checkRefused(session, claims, isStrict: isStrict, node, began, reason)
+        case .refused(let reason):
+            counts.refused += 1
+            counts.refusalsByReason[reason.rawValue, default: 0] += 1
+            if reason == .sessionRevoked { noteRefusal(session, node) }
+            if reason == .sessionNotFound, !isStrict {
+                report("I6", "\(node.name) does not find s\(session.number), and was not asked to")
+            }
+            checkRefusal(session, claims.session, expiresAt: claims.expiresAt, node, began, reason)
         }
         checkChain(node, session.partition)
+    }
+
+    private func noteRefusal(_ session: TrackedSession, _ node: SimulatedNode) {
+        guard node.knowsEnded(session) else { return }
+        refused[node.name, default: []].insert(session.number)
+        guard node.isFresh(session.partition), let term = term(of: node, session.partition),
+            refusals[term]?[session.number] == nil
+        else { return }
+        refusals[term, default: [:]][session.number] = agenda.now
     }
 
     private func checkActive(
@@ -272,51 +288,6 @@ final class Checker {
                 + "since \(from / 1_000_000) ms")
     }
 
-    private func checkRefused(
-        _ session: TrackedSession, _ claims: Claims, isStrict: Bool, _ node: SimulatedNode, _ began: Int64,
-        _ reason: RefusalReason
-    ) {
-        counts.refused += 1
-        counts.refusalsByReason[reason.rawValue, default: 0] += 1
-        switch reason {
-        case .sessionRevoked:
-            if node.knowsEnded(session) {
-                refused[node.name, default: []].insert(session.number)
-                if node.isFresh(session.partition), let term = term(of: node, session.partition),
-                    refusals[term]?[session.number] == nil
-                {
-                    refusals[term, default: [:]][session.number] = agenda.now
-                }
-            }
-            let isExplained =
-                changes.contains { $0.hasEnded(session, known: truths[session.term].endedSince(session)) }
-                || session.mayBeReused(
-                    at: agenda.now, grace: 900_000_000,
-                    clockSteppedAt: deployment.servers.map(\.clockSteppedAt).max() ?? .min)
-            if !isExplained { report("I6", "\(node.name) refuses s\(session.number), which nothing revoked") }
-        case .tokenExpired:
-            // By its own clock, and no sooner.
-            let isOver = node.process.wallSeconds - KeyRing.leewaySeconds >= claims.expiresAt.seconds
-            if !isOver, node.process.clockSteppedAt < began {
-                report("I6", "\(node.name) says that s\(session.number) has expired")
-            }
-        case .sessionNotFound:
-            // The record went with Redis' data.
-            if !isStrict { report("I6", "\(node.name) does not find s\(session.number), and was not asked to") }
-        case .sessionExpired:
-            session.isIdle = true
-            if !truths.contains(where: { $0.isExpired(session) }) {
-                report("I6", "\(node.name) says that s\(session.number) was idle, and no log does")
-            }
-        case .sessionSuperseded:
-            if session.rotations[claims.session] == nil {
-                report("I6", "\(node.name) says that s\(session.number) has a newer id, and nobody asked for one")
-            }
-        case .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .refreshTokenReused:
-            report("I6", "\(node.name) refuses s\(session.number) as \(reason.rawValue)")
-        }
-    }
-
     // MARK: the exception
 
     func term(of node: SimulatedNode, _ partition: Partition) -> Int? {
@@ -351,12 +322,6 @@ final class Checker {
     func noteUnavailable() { counts.unavailable += 1 }
     func noteFailedWrite() { counts.failedWrites += 1 }
     func noteFault(_ kind: FaultKind) { counts.faultsByKind[kind.rawValue, default: 0] += 1 }
-
-    func noteNotRenewed(_ error: any Error) {
-        counts.failedWrites += 1
-        guard let error = error as? ServiceError, case .tokenRefused(let reason) = error else { return }
-        counts.renewalsRefused[reason.rawValue, default: 0] += 1
-    }
 }
 
 extension Checker.Arrival {

@@ -6,6 +6,8 @@ final class Trace {
     private let capacity: Int
     private var lines: [String] = []
     private var next = 0
+    /// A promise was broken: what came before it is kept, not how the run was let go.
+    private var isComplete = false
     /// FNV-1a over everything that was noted.
     private(set) var hash: UInt64 = 0xCBF2_9CE4_8422_2325
 
@@ -14,12 +16,18 @@ final class Trace {
         self.capacity = capacity
     }
 
+    /// The last line.
+    func complete(_ who: String, _ what: String) {
+        note(who, what)
+        isComplete = true
+    }
+
     func note(_ who: String, _ what: @autoclosure () -> String) {
         let what = what()
         mix(UInt64(bitPattern: agenda.now))
         for byte in who.utf8 { mix(UInt64(byte)) }
         for byte in what.utf8 { mix(UInt64(byte)) }
-        guard capacity > 0 else { return }
+        guard capacity > 0, !isComplete else { return }
         let line = "\(milliseconds)  \(who)  \(what)"
         if lines.count < capacity {
             lines.append(line)

@@ -11,6 +11,8 @@ final class Workload: @unchecked Sendable {
     private let users: [UserID]
     private let devices: [DeviceID]
     private let tenants: [TenantID]
+    /// The last that a client heard.
+    private var lastActive: ActiveSession?
     private static let maximumSessions = 250
     /// Sessions that nothing may have ended: more are issued while there are fewer.
     private static let wantedLive = 12
@@ -165,7 +167,7 @@ final class Workload: @unchecked Sendable {
                 world.checker.renewed(session, on: node, began: began, issued, claims)
             } catch {
                 world.trace.note(node.name, "does not renew s\(session.number): \(error)")
-                world.checker.noteNotRenewed(error)
+                world.checker.notRenewed(session, nil, on: node, began: began, error)
             }
         }
     }
@@ -190,7 +192,7 @@ final class Workload: @unchecked Sendable {
                     session, from: id, grace: grace.wholeNanoseconds, on: node, began: began, issued, claims)
             } catch {
                 world.trace.note(node.name, "does not rotate s\(session.number): \(error)")
-                world.checker.noteNotRenewed(error)
+                world.checker.notRenewed(session, id, on: node, began: began, error)
             }
         }
     }
@@ -203,11 +205,11 @@ final class Workload: @unchecked Sendable {
         var options = options
         options.atLeast = change?.fence ?? []
         let old = session.oldTokens.isEmpty || chance.chance(0.7) ? nil : chance.pick(session.oldTokens)
-        node.run { [options] in
+        node.run { [self, options] in
             let began = world.agenda.now
             let (token, claims) = old ?? (session.token, session.claims)
             do {
-                let result = try await node.parts.service.validate(token: token, options: options)
+                let result = hear(try await node.parts.service.validate(token: token, options: options))
                 world.trace.note(
                     node.name,
                     "validate s\(session.number): \(result.word)\(options.isStrict ? " (strict)" : "")\(change.map { " (at least #\($0.number))" } ?? "")"
@@ -220,6 +222,12 @@ final class Workload: @unchecked Sendable {
                 world.checker.noteUnavailable()
             }
         }
+    }
+
+    private func hear(_ result: ValidateResult) -> ValidateResult {
+        if case .active(let active) = result { lastActive = active }
+        guard world.isMisheard, case .refused(.sessionRevoked) = result, let lastActive else { return result }
+        return .active(lastActive)
     }
 
     private func target(_ session: TrackedSession) -> RevokeTarget {

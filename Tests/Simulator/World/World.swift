@@ -27,6 +27,8 @@ final class World: @unchecked Sendable {
     private var deadNodes: [SimulatedNode] = []
     private var nodesMade = 0
     private let hasLogs: Bool
+    /// Its clients take each `session_revoked` for `active`: what the checker finds then is no fault of the nodes.
+    let isMisheard: Bool
     private var chance: SeededRandom
     private let keyRing = SimulatedNode.makeKeyRing()
     private(set) var isHealing = false
@@ -41,8 +43,9 @@ final class World: @unchecked Sendable {
     /// Jobs in one run; far above what any run needs.
     private static let maximumSteps = 20_000_000
 
-    init(seed: UInt64, traceLines: Int, hasLogs: Bool, lua: LuaMachine) {
+    init(seed: UInt64, traceLines: Int, hasLogs: Bool, isMisheard: Bool, lua: LuaMachine) {
         self.hasLogs = hasLogs
+        self.isMisheard = isMisheard
         scenario = Scenario(seed: seed)
         agenda = Agenda(pace: scenario.pace)
         trace = Trace(agenda: agenda, capacity: traceLines)
@@ -209,8 +212,8 @@ final class World: @unchecked Sendable {
 /// Runs one seed.
 package enum Simulation {
     package static func run(
-        seed: UInt64, traceLines: Int = 0, hasLogs: Bool = false, lua: LuaMachine
+        seed: UInt64, traceLines: Int = 0, hasLogs: Bool = false, isMisheard: Bool = false, lua: LuaMachine
     ) -> RunResult {
-        World(seed: seed, traceLines: traceLines, hasLogs: hasLogs, lua: lua).run()
+        World(seed: seed, traceLines: traceLines, hasLogs: hasLogs, isMisheard: isMisheard, lua: lua).run()
     }
 }
