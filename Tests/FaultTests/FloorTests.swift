@@ -9,7 +9,8 @@ import Testing
         #expect(missing.contains("operations: 0, expected at least 5000 in 60 s"))
         for what in [
             "logins", "revokes of a tenant", "changes of permissions", "changes that were acknowledged",
-            "changes that were fenced", "active", "refused", "stale", "faults", "losses of data",
+            "changes that were fenced", "active", "refused", "stale", "faults", "kinds of faults",
+            "episodes in which data may be lost",
         ] {
             #expect(missing.contains { $0.hasPrefix("\(what): 0,") }, "\(what)")
         }
@@ -30,5 +31,8 @@ import Testing
         #expect(missing.contains { $0.hasPrefix("changes that were published: 0,") })
         #expect(missing.contains("fault: OOM: 0, expected at least 1 in 600 s"))
         #expect(!missing.contains { $0.hasPrefix("fault: BUSY:") })
+        #expect(missing.contains("kinds of faults: 1, expected at least 4 in 600 s"))
+        #expect(missing.contains("errors of Redis: LOADING: 0, expected at least 1 in 600 s"))
+        #expect(missing.contains("failovers that lost events: 0, expected at least 1 in 600 s"))
     }
 }

@@ -9,6 +9,8 @@ struct Floors {
 
     /// Long enough for every kind of fault to have come up several times.
     private static let secondsOfAllFaults = 600
+    /// What the faults of Redis are answered by. The faults count as begun; these, as felt.
+    private static let redisErrors = ["OOM", "MISCONF", "READONLY", "BUSY", "LOADING", "NOSCRIPT"]
     /// In less the nemesis may draw nothing that has such answers.
     private static let secondsOfSomeFaults = 60
 
@@ -73,8 +75,8 @@ struct Floors {
         .changes("revokes of a device", 10) { if case .device = $0 { true } else { false } },
         .changes("revokes of a tenant", 1) { if case .tenant = $0 { true } else { false } },
         .operations("logouts", 15) { if case .logout = $0.action { $0.answer.isDone } else { false } },
-        .operations("renewals", 60) { if case .renew = $0.action { $0.answer.isActive } else { false } },
-        .operations("renewals refused", 30) { if case .renew = $0.action { $0.answer.isRefused } else { false } },
+        .operations("renewals", 25) { if case .renew = $0.action { $0.answer.isActive } else { false } },
+        .operations("renewals refused", 12) { if case .renew = $0.action { $0.answer.isRefused } else { false } },
         .changes("changes of permissions", 25) { if case .permissions = $0 { true } else { false } },
         .propagations("published", 80), .propagations("acknowledged", 60), .propagations("fenced", 3).ofFaults,
         .propagations("pending", 1).ofFaults,
@@ -88,7 +90,7 @@ struct Floors {
         .operations("tokens shown at the end", 500) { $0.isLast },
         .operations("tokens refused at the end", 150) { $0.isLast && $0.answer.isRefused },
         .faults("faults", 4) { $0.faults.count },
-        .faults("losses of data", 1) { $0.losses.count },
+        .faults("episodes in which data may be lost", 1) { $0.losses.count },
         .faults("settled moments", 2) { $0.settled.count },
     ]
 
@@ -103,9 +105,13 @@ struct Floors {
         let kills = kinds[NodeFault.killed.rawValue]?.count ?? 0
         lines += [line("calls that nobody answered", history.operations.count { $0.answer.status <= 0 }, kills)]
             .compactMap(\.self)
+        if seconds >= Self.secondsOfSomeFaults { lines += [line("kinds of faults", kinds.count, 4)].compactMap(\.self) }
         lines += faultKinds.compactMap {
             line("fault: \($0)", kinds[$0]?.count ?? 0, seconds / Self.secondsOfAllFaults)
         }
+        let times = seconds / Self.secondsOfAllFaults
+        lines += Self.redisErrors.compactMap { line("errors of Redis: \($0)", history.redisErrors[$0] ?? 0, times) }
+        lines += [line("failovers that lost events", history.losingFailovers, times)].compactMap(\.self)
         return lines
     }
 

@@ -49,7 +49,7 @@ struct LastLook {
                     node: index, time: time, action: .validate(session: member.session, isLast: true),
                     answer: Answer(
                         status: isActive ? 200 : 401, code: result["code"].string,
-                        version: result["permissionsVersion"].int)))
+                        version: result["permissionsVersion"].int, names: result["permissions"].names)))
         }
     }
 

@@ -24,7 +24,11 @@ struct Report {
                 guard operation.action.target != nil, operation.answer.isDone else { return nil }
                 return operation.answer.propagation
             })
-        lines.append("losses of data survived: \(history.losses.count), settled moments: \(history.settled.count)")
+        lines.append(
+            "episodes in which data may be lost: \(history.losses.count) (failovers that lost events: "
+                + "\(history.losingFailovers)), settled moments: \(history.settled.count)")
+        let errors = history.redisErrors.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+        lines.append("errors that Redis answered: \(errors.joined(separator: ", "))")
         block("violations", violations.map { $0.rule.rawValue })
         return lines.joined(separator: "\n")
     }
@@ -60,7 +64,7 @@ struct Report {
             switch operation.action {
             case .issue(let issued): return issued == session
             case .validate(let asked, _, _, _), .renew(let asked), .logout(let asked): return asked == session
-            case .change(.permissions(let user)): return user == history.subjects[session].user
+            case .change(.permissions(let user, _)): return user == history.subjects[session].user
             case .change(let target): return target.names(session, history.subjects[session])
             }
         }

@@ -96,6 +96,7 @@ struct Checker {
                 where !isRenewal && operation.time.began > bound.moment && (operation.answer.version ?? 0) < version {
                     report(bound.rule, index, because: bound.because)
                 }
+                if !hasGivenNames(operation.answer, session, changes) { report(.i2, index, because: nil) }
             }
             if operation.answer.isRefused, operation.time.ended < mayHaveEndedSince, !isExcused(operation, session) {
                 report(.i6, index, because: nil)
@@ -118,11 +119,29 @@ struct Checker {
     /// The version that tokens of before a permission change have to show.
     private func versions(of change: Int, for session: Int) -> [(version: Int, bound: Bound)] {
         let operation = history.operations[change]
-        guard case .change(.permissions(let user)) = operation.action, operation.answer.isDone,
+        guard case .change(.permissions(let user, _)) = operation.action, operation.answer.isDone,
             let version = operation.answer.version, history.subjects[session].user == user,
             history.subjects[session].issued.ended < operation.time.began
         else { return [] }
         return bounds(of: change).map { (version, $0) }
+    }
+
+    /// Whether the permissions of an active answer are those of the change that it names, or of the login where no change, or one before
+    /// it, is named. What became of one whose answer was lost is not known.
+    private func hasGivenNames(_ answer: Answer, _ session: Int, _ changes: [Int]) -> Bool {
+        guard let names = answer.names else { return true }
+        var given: [[String]] = []
+        var isCertain = true
+        for index in changes {
+            let change = history.operations[index]
+            guard case .change(.permissions(_, let names)) = change.action else { continue }
+            if change.answer.isUncertain { isCertain = false }
+            guard change.answer.isDone, change.answer.version == answer.version else { continue }
+            given.append(names)
+            if change.time.began <= history.subjects[session].issued.ended { given.append(Subject.permissions) }
+        }
+        if given.isEmpty { return !isCertain || Set(names) == Set(Subject.permissions) }
+        return given.contains { Set($0) == Set(names) }
     }
 
     /// `strict` wants the record, which is lost with Redis' data, and so does a renewal.

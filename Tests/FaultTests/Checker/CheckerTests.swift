@@ -86,6 +86,27 @@ import Testing
         #expect(history.broken == [.i2])
     }
 
+    @Test("I2: an answer has the permissions of the change that it names, or the login's")
+    func permissionNames() {
+        var history = HandMade()
+        let session = history.session()
+        history.active(session, 20, 30, names: ["docs:read"])
+        history.change(.permissions(user: "u", names: ["a", "b"]), 100, 200, version: 7)
+        history.active(session, 1_300, 1_310, version: 7, names: ["b", "a"])
+        #expect(history.broken == [])
+        for (version, names) in [(7, ["a"]), (7, ["docs:read"]), (8, ["a", "b"]), (8, [])] {
+            var wrong = history
+            wrong.active(session, 1_320, 1_330, version: version, names: names)
+            #expect(wrong.broken == [.i2], "\(version) \(names)")
+        }
+        let later = history.session(at: 1_320, 1_330)
+        history.active(later, 1_340, 1_350, version: 7, names: ["docs:read"])
+        #expect(history.broken == [])
+        history.change(.permissions(user: "u", names: ["c"]), 1_400, 1_500, status: 503, code: "redis_unavailable")
+        history.active(session, 1_600, 1_610, version: 8, names: ["c"])
+        #expect(history.broken == [])
+    }
+
     @Test("I1, I2: a session that was ended, by its own logout too, is not renewed")
     func renewed() {
         for action in [Action.change(.user("u")), .logout(session: 0)] {

@@ -28,11 +28,11 @@ struct HandMade {
 
     mutating func active(
         _ session: Int, _ began: Int64, _ ended: Int64, node: Int = 0, atLeast: Int? = nil, version: Int = 0,
-        isLast: Bool = false
+        names: [String]? = nil, isLast: Bool = false
     ) {
         add(
             began, ended, .validate(session: session, atLeast: atLeast, isLast: isLast),
-            Answer(status: 200, version: version), node: node)
+            Answer(status: 200, version: version, names: names), node: node)
     }
 
     mutating func refused(

@@ -86,7 +86,7 @@ struct ChangeIndex {
             guard let target = operation.action.target else { continue }
             switch target {
             case .session(let session), .token(let session): bySession[session, default: []].append(index)
-            case .user(let user), .others(let user, _), .device(let user, _), .permissions(let user):
+            case .user(let user), .others(let user, _), .device(let user, _), .permissions(let user, _):
                 byUser[user, default: []].append(index)
             case .tenant(let tenant): byTenant[tenant, default: []].append(index)
             case .everyone: ofEveryone.append(index)

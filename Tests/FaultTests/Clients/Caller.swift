@@ -3,6 +3,14 @@
 import Synchronization
 import TestSupport
 
+extension JSON {
+    /// Of a list of strings.
+    var names: [String]? {
+        guard case .array(let names) = self else { return nil }
+        return names.compactMap(\.string)
+    }
+}
+
 final class Caller: Sendable {
     let nodes: [NodeProcess]
     let recorder: Recorder
@@ -44,7 +52,7 @@ final class Caller: Sendable {
         if let received {
             answer = Answer(
                 status: received.status, code: received.code, propagation: body["propagation"]["state"].string,
-                version: body["permissionsVersion"].int)
+                version: body["permissionsVersion"].int, names: body["permissions"].names)
         }
         let index = recorder.add(Operation(node: node, time: time, action: action(received), answer: answer))
         return (answer, body, index, time)

@@ -56,7 +56,9 @@ struct Client: Sendable {
         let user = population.user(isNew: random.happens(perMille: 500), using: &random)
         let device = ["phone", "laptop", nil].randomElement(using: &random) ?? nil
         let tenant = ["t_1", "t_2", "t_3", "t_4", "t_5", nil, nil].randomElement(using: &random) ?? nil
-        var body: [String: JSON] = ["userId": .string(user), "permissions": ["docs:read"]]
+        var body: [String: JSON] = [
+            "userId": .string(user), "permissions": .array(Subject.permissions.map(JSON.string)),
+        ]
         body["deviceId"] = device.map(JSON.string)
         body["tenantId"] = tenant.map(JSON.string)
         let kind = ["web", "remember", "api"].randomElement(using: &random) ?? "web"
@@ -159,7 +161,7 @@ struct Client: Sendable {
         let waits = random.happens(perMille: 500)
         let names = ["docs:read", "docs:write"].filter { _ in random.happens(perMille: 500) }
         let outcome = await caller.call(
-            node, { _ in .change(.permissions(user: user)) },
+            node, { _ in .change(.permissions(user: user, names: names)) },
             { try await $0.setPermissions(of: user, to: names, waits: waits, timeout: Self.patience) })
         if outcome.answer.isDone { await look(at: member, after: outcome.answer, outcome.time) }
     }

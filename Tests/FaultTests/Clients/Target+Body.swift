@@ -8,7 +8,7 @@ extension Target {
         switch self {
         case .session: ["sessionId": .string(member.id)]
         case .token: ["token": .string(member.token)]
-        case .user(let user), .permissions(let user): ["userId": .string(user)]
+        case .user(let user), .permissions(let user, _): ["userId": .string(user)]
         case .others(let user, _): ["userId": .string(user), "exceptSessionId": .string(member.id)]
         case .device(let user, let device): ["userId": .string(user), "deviceId": .string(device)]
         case .tenant(let tenant): ["tenantId": .string(tenant)]

@@ -21,6 +21,10 @@ struct History: Sendable {
     var faults: [FaultRecord] = []
     /// From before Redis could lose data until every node was ready again.
     var losses: [Interval] = []
+    /// By code: the errors that Redis answered, as it counts them.
+    var redisErrors: [String: Int] = [:]
+    /// Failovers before which the old primary had events that the new one had not.
+    var losingFailovers = 0
     /// Moments without a fault, at which each node had polled since the last one ended: nothing sent before is on its way.
     var settled: [Int64] = []
 
@@ -63,6 +67,9 @@ final class Recorder: Sendable {
     func addLoss(since moment: Int64) {
         history.withLock { $0.losses.append(Interval(began: moment, ended: BootClock.now)) }
     }
+
+    func add(redisErrors: [String: Int]) { history.withLock { $0.redisErrors.merge(redisErrors, uniquingKeysWith: +) } }
+    func addLosingFailover() { history.withLock { $0.losingFailovers += 1 } }
 
     func settle() { history.withLock { $0.settled.append(BootClock.now) } }
 }

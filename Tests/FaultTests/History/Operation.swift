@@ -11,6 +11,9 @@ struct Interval: Sendable, Equatable {
 
 /// A session that was issued, with everything that a revoke can name.
 struct Subject: Sendable, Equatable {
+    /// What every login asks for.
+    static let permissions = ["docs:read"]
+
     let user: String
     var device: String?
     var tenant: String?
@@ -27,7 +30,7 @@ enum Target: Sendable, Equatable {
     case tenant(String)
     case everyone
     /// Ends nothing: what tokens given so far may do changes.
-    case permissions(user: String)
+    case permissions(user: String, names: [String] = [])
 }
 
 /// What was asked.
@@ -65,6 +68,8 @@ struct Answer: Sendable, Equatable {
     var propagation: String?
     /// `permissionsVersion`, of a change or of an active answer.
     var version: Int?
+    /// `permissions`, of an active answer.
+    var names: [String]?
 
     var isActive: Bool { status == 200 }
     var isRefused: Bool { status == 401 || status == 403 }

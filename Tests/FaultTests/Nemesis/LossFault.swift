@@ -14,7 +14,7 @@ enum LossFault: String, CaseIterable, Sendable {
     /// Returns as soon as a primary answers again. Gives what is left to do then.
     /// - Parameter whileDown: done while none answers (or before, where Redis is not down at all).
     func strike(
-        _ stage: Stage, using random: inout SeededGenerator, whileDown: () async throws -> Void
+        _ stage: Stage, _ recorder: Recorder, using random: inout SeededGenerator, whileDown: () async throws -> Void
     ) async throws -> @Sendable () async throws -> Void {
         let redis = stage.redis
         let outage = random.milliseconds(50...1_200)
@@ -41,6 +41,7 @@ enum LossFault: String, CaseIterable, Sendable {
             if self == .failedOverLosing {
                 try await redis.replicationLine.set(.blackhole)
                 await pace(random.milliseconds(200...1_500))
+                if try redis.isReplicaBehind() { recorder.addLosingFailover() }
             }
             let demoted = try await redis.endReign(isCrash: isCrash)
             await pace(outage)

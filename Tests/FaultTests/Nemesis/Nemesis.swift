@@ -38,6 +38,7 @@ struct Nemesis {
             }
             try await settle()
             recorder.settle()
+            recorder.add(redisErrors: try stage.redis.takeErrors())
             await pace(random.milliseconds(300...1_000))
         }
     }
@@ -76,7 +77,7 @@ struct Nemesis {
         let began = BootClock.now
         if isWitnessLate { try await witness.refuse() }
         let recorder = recorder
-        let mend = try await loss.strike(stage, using: &random) {
+        let mend = try await loss.strike(stage, recorder, using: &random) {
             for fault in returning { try await fault.end(recorder) }
         }
         if isWitnessLate {

@@ -17,6 +17,8 @@ enum RedisFault: String, CaseIterable, Sendable {
     case clockStep = "Redis clock step"
     case clockFarOff = "Redis clock 40 s off"
     case replicationCut = "replication cut"
+    case replicationSlow = "replication 300 ms slow, each way"
+    case replicationReset = "replication reset, twice"
 
     /// What this machine can do.
     static var possible: [RedisFault] {
@@ -74,6 +76,15 @@ enum RedisFault: String, CaseIterable, Sendable {
             return Fault(
                 kind: rawValue, name: rawValue, begin: { try await redis.replicationLine.set(.blackhole) },
                 end: { try await redis.replicationLine.set(.forward) })
+        case .replicationSlow:
+            return Fault(
+                kind: rawValue, name: rawValue,
+                begin: { try await redis.replicationLine.set(.delay(.milliseconds(300))) },
+                end: { try await redis.replicationLine.set(.forward) })
+        case .replicationReset:
+            return Fault(
+                kind: rawValue, name: rawValue, begin: { try await redis.replicationLine.resetAll() },
+                end: { try await redis.replicationLine.resetAll() })
         }
     }
 }

@@ -56,6 +56,26 @@ final class RedisPair: Sendable {
         try server.call(["REPLICAOF", "127.0.0.1", "\(replicationLine.port)"])
     }
 
+    /// The errors that both have answered since they were asked last, by code.
+    func takeErrors() throws -> [String: Int] {
+        var errors: [String: Int] = [:]
+        for server in [primary, replica] where server.pid != 0 {
+            for line in try server.call(["INFO", "errorstats"]).split(whereSeparator: \.isNewline) {
+                guard let match = line.wholeMatch(of: /errorstat_([A-Z]+):count=(\d+)/) else { continue }
+                errors[String(match.output.1), default: 0] += Int(match.output.2) ?? 0
+            }
+            try server.call(["CONFIG", "RESETSTAT"])
+        }
+        return errors
+    }
+
+    /// Whether some partition's log goes on at the primary beyond what the replica has.
+    func isReplicaBehind() throws -> Bool {
+        try primary.call(["KEYS", "*:head"]).split(separator: "\n").contains { head in
+            try primary.call(["HGET", String(head), "seq"]) != replica.call(["HGET", String(head), "seq"])
+        }
+    }
+
     // A failover in three steps. The primary's end comes first, so that there are never two that answer.
 
     /// The primary is killed, or becomes a replica and lives on; nobody answers now.

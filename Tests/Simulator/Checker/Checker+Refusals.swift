@@ -59,7 +59,7 @@ extension Checker {
 
     private func isEnded(_ session: TrackedSession) -> Bool {
         changes.contains { $0.hasEnded(session, known: truths[session.term].endedSince(session)) }
-            || mayBeReused(session)
+            || (mayBeReused(session) && truths.contains { $0.endedSince(session) != nil })
     }
 
     /// Nobody used it for its time, as far as Redis can know: uses that it was told may be lost with a term.

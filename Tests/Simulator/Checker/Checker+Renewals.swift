@@ -14,6 +14,7 @@ extension Checker {
     ) {
         session.isUsed(at: began)
         if session.claims.stamp != claims.stamp { report("I5", "s\(session.number) was renewed with another stamp") }
+        checkRenewedGrant(claims, of: session, node)
         session.renewed(issued, claims)
         guard let term = termOfRenewal[session.id], began > deployment.terms[term].began + bound else { return }
         for change in changes where change.ends(session) {
@@ -42,6 +43,7 @@ extension Checker {
             case .bytes(let outcome)? = answer.first, Self.renewed.contains(outcome), let id = command.renewedSession
         else { return }
         termOfRenewal[id] = term
+        counts.renewedInRedis += 1
         guard let session = sessionsByID[id], let since = truths[term].endedSince(session) else { return }
         report("I5", "Redis renews s\(session.number), which its own log ended at \(since / 1_000_000) ms")
     }

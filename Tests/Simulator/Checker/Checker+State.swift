@@ -14,6 +14,7 @@ extension Checker {
         guard feed.isFresh(at: now), feed.watchedSince != nil, feed.catchingUp == nil, let applied = feed.applied,
             let head = feed.head, let term = term(of: node, partition)
         else { return }
+        counts.chains += 1
         let events = log.events(in: partition, term: term)
         if let entry = events.last(where: { $0.position.seq == head.seq }), !feed.hasApplied(entry.position) {
             report(

@@ -33,6 +33,8 @@ final class Checker {
     private(set) var truths: [TermTruth] = []
     /// By term: the highest stamp that its data began with or that was brought or given since.
     private var marks: [[Partition: UInt64]] = []
+    /// By term: the sessions that the users' indexes named in the data that it began with.
+    private var indexed: [Set<Int>] = []
     private var refused: [String: Set<Int>] = [:]
     /// By term and session: since when a fresh node of that term refuses it as revoked.
     private var refusals: [Int: [Int: Int64]] = [:]
@@ -40,6 +42,8 @@ final class Checker {
     private(set) var latestClockSeconds: Int64 = 0
     private var termOfSession: [SessionID: Int] = [:]
     var counts = Counts()
+    /// By user: every change of permissions that any Redis logged.
+    private(set) var granted: [UserID: Set<Grant>] = [:]
     private var forgetting = Forgetting()
     private(set) var violation: Violation?
     /// The run is over: what its tasks answer while they are let go, those of killed nodes among them, was never answered.
@@ -71,6 +75,7 @@ final class Checker {
         truths.append(truth)
         arrivals.append([:])
         marks.append(data.marks)
+        indexed.append(Set(sessions.lazy.filter { data.names($0) }.map(\.number)))
     }
 
     func executed(_ server: SimulatedServer, _ node: SimulatedNode, _ command: RedisCommand, _ execution: Execution) {
@@ -85,6 +90,9 @@ final class Checker {
                 let event = Event(String(decoding: message, as: UTF8.self))
             else { continue }
             log.append(event, in: partition, term: term)
+            if case .permissions(let user, let permissions, let stamp) = event.change {
+                granted[user, default: []].insert(Grant(version: stamp.microseconds, permissions: permissions))
+            }
             checkIdle(event, term: term)
             truths[term].note(event, in: partition, at: agenda.now)
             note(event, in: partition, term: term, clockSeconds: server.clockMicroseconds / 1_000_000)
@@ -143,7 +151,7 @@ final class Checker {
         changes[number].written[partition] = TrackedChange.Written(
             term: term, at: agenda.now, sessions: named,
             stamp: max(before?.stamp ?? .zero, event.change.stamp ?? .zero),
-            clockSeconds: clockSeconds, mark: marks[term][partition] ?? 0,
+            indexed: indexed[term], clockSeconds: clockSeconds, mark: marks[term][partition] ?? 0,
             isTermYoung: agenda.now < deployment.terms[term].began + bound, latestClockSeconds: latestClockSeconds)
     }
 
@@ -155,6 +163,7 @@ final class Checker {
             term: termOfSession[issued.session] ?? 0)
         sessions.append(session)
         sessionsByID[session.id] = session
+        checkLogin(session)
         counts.issued += 1
         return session
     }
@@ -189,7 +198,7 @@ final class Checker {
     ) {
         switch result {
         case .active(let active):
-            checkActive(session, node, began, active, atLeast)
+            checkActive(session, claims, node, began, active, atLeast)
             checkGrace(session, claims, node, began)
         case .refused(let reason):
             counts.refused += 1
@@ -213,10 +222,12 @@ final class Checker {
     }
 
     private func checkActive(
-        _ session: TrackedSession, _ node: SimulatedNode, _ began: Int64, _ active: ActiveSession,
+        _ session: TrackedSession, _ claims: Claims, _ node: SimulatedNode, _ began: Int64, _ active: ActiveSession,
         _ atLeast: TrackedChange?
     ) {
         counts.active += 1
+        checkEnd(claims, of: session, node, began)
+        checkGrant(active, by: claims, of: session, node)
         if atLeast != nil { counts.activeAtLeast += 1 }
         let term = term(of: node, session.partition)
         if let term, let since = truths[term].endedSince(session), began > since + bound {
@@ -262,32 +273,6 @@ final class Checker {
         }
     }
 
-    private func checkPermissions(
-        _ change: TrackedChange, _ session: TrackedSession, _ node: SimulatedNode, _ term: Int?, _ began: Int64,
-        _ active: ActiveSession, slack: Int64
-    ) {
-        guard case .permissions(let user, _) = change.kind, user == session.user, session.issuedAt < change.askedAt,
-            change.reaches(session),
-            let version = change.version
-        else { return }
-        if active.permissionsVersion == version, case .permissions(_, let permissions) = change.kind,
-            active.permissions != permissions,
-            !changes.contains(where: { $0.gives(active.permissions, for: change, in: session.partition) })
-        {
-            report("I2 (permissions)", "\(node.name) answers with other permissions than version \(version) has")
-        }
-        guard active.permissionsVersion < version else { return }
-        let from = change.bindsFrom(bound: bound) ?? .max
-        let binding = binding(
-            change, term: term, in: session.partition, slack: slack,
-            held: { $0.permissionsSince(user, version: version) }, known: { $0.versions[user] ?? 0 >= version })
-        guard let binding, began > binding else { return }
-        report(
-            "I2 (permissions)",
-            "\(node.name) answers with version \(active.permissionsVersion) for s\(session.number), \(version) is in force "
-                + "since \(from / 1_000_000) ms")
-    }
-
     // MARK: the exception
 
     func term(of node: SimulatedNode, _ partition: Partition) -> Int? {
@@ -304,7 +289,7 @@ final class Checker {
 
     /// In the term in which the change ran and before, at once. In a later one, from its start on where its Redis holds the change, or
     /// should hold it, within Δ: everybody else is a newcomer for so long. Where it came later, after the slack.
-    private func binding(
+    func binding(
         _ change: TrackedChange, term: Int?, in partition: Partition, slack: Int64,
         held: (TermTruth) -> Int64?, known: (Arrival) -> Bool
     ) -> Int64? {

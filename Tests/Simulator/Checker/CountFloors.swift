@@ -21,7 +21,8 @@ extension Counts {
             ("logouts", logouts, 50), ("validations with Curfew-At-Least", activeAtLeast, 140),
             ("validations by an id that was replaced", activeInGrace, 5),
             ("writes failed", failedWrites, 5_500), ("terms of Redis", terms, 170), ("faults", faults, 750),
-            ("sessions ended as idle", idle, 30),
+            ("sessions ended as idle", idle, 30), ("validations by changed permissions", activeByChange, 3_000),
+            ("chains compared", chains, 34_000), ("renewals compared", renewedInRedis, 860),
             ("revocations looked for at the ends", checkedAtEnd, 23_000),
         ]
         var lines = scaled.compactMap { line($0.what, $0.count, $0.floor * runs / Self.runsOfFloors) }

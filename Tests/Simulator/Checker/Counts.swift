@@ -10,6 +10,11 @@ package struct Counts: Sendable {
     /// Validations by an id that was replaced.
     package var activeInGrace = 0
     package var active = 0
+    /// Among them: by permissions that were changed since the token was signed.
+    package var activeByChange = 0
+    /// How often a node's chain was held against its Redis' log, and a renewal against what that log had ended.
+    package var chains = 0
+    package var renewedInRedis = 0
     package var refused = 0
     /// Sessions that ended because nobody used them.
     package var idle = 0
@@ -57,6 +62,9 @@ package struct Counts: Sendable {
         left.rotated += right.rotated
         left.activeInGrace += right.activeInGrace
         left.active += right.active
+        left.activeByChange += right.activeByChange
+        left.chains += right.chains
+        left.renewedInRedis += right.renewedInRedis
         left.refused += right.refused
         left.idle += right.idle
         left.unavailable += right.unavailable
@@ -84,7 +92,7 @@ package struct Counts: Sendable {
         \(acknowledged + fenced + published + pending) changes: \(acknowledged) acknowledged, \(fenced) fenced, \
         \(published) published, \(pending) pending; \(failedWrites) writes failed, \(issued) sessions issued, \
         \(renewed) renewals, \(rotated) rotations (\(activeInGrace) validations by an id that was replaced), \(permissions) changes of permissions, \(logouts) logouts
-        \(idle) sessions ended as idle
+        \(idle) sessions ended as idle; \(activeByChange) validations by changed permissions, \(chains) chains compared, \(renewedInRedis) renewals compared
         refused: \(Self.list(refusalsByReason)); not renewed: \(Self.list(renewalsRefused))
         faults: \(Self.list(faultsByKind))
         \(checkedAtEnd) revocations looked for on ready nodes at the ends

@@ -6,6 +6,11 @@ extension SimulatedDatabase {
         return fields[Bytes(field)]?.text
     }
 
+    func hasMember(_ key: String, _ member: String) -> Bool {
+        guard case .sortedSet(let set) = entries[Bytes(key)]?.value else { return false }
+        return set.score(of: Bytes(member)) != nil
+    }
+
     func memberCount(_ key: String) -> Int {
         guard case .sortedSet(let set) = entries[Bytes(key)]?.value else { return 0 }
         return set.elements.count

@@ -19,6 +19,8 @@ final class TrackedSession: @unchecked Sendable {
     private(set) var tokens: Set<[UInt8]>
     private(set) var claims: Claims
     private(set) var refreshTokens: [String]
+    /// What its tokens carried.
+    private(set) var grants: Set<Grant>
     /// By id: when a client asked for the one after it.
     private(set) var rotations: [SessionID: Rotation] = [:]
     /// Of ids that were replaced.
@@ -64,6 +66,7 @@ final class TrackedSession: @unchecked Sendable {
         tokens = [token]
         refreshTokens = issued.refreshToken.map { [$0] } ?? []
         self.claims = claims
+        grants = [claims.grant]
         endsAt = issued.sessionExpiresAt
         self.askedAt = askedAt
         self.issuedAt = issuedAt
@@ -102,6 +105,7 @@ final class TrackedSession: @unchecked Sendable {
     func renewed(_ issued: IssuedSession, _ claims: Claims) {
         let renewed = Array(issued.token.utf8)
         tokens.insert(renewed)
+        grants.insert(claims.grant)
         endsAt = max(endsAt, issued.sessionExpiresAt)
         guard claims.session.rotation >= self.claims.session.rotation else {
             oldTokens.append((renewed, claims))
@@ -156,6 +160,8 @@ final class TrackedChange: @unchecked Sendable {
         var sessions: Set<SessionID>
         /// Tokens with a smaller one are over, or carry other permissions; zero where it names sessions.
         var stamp: Stamp
+        /// Those that the users' indexes named when the term began.
+        var indexed: Set<Int>
         /// What its Redis' clock showed.
         var clockSeconds: Int64
         /// The highest stamp that its Redis began with, or that a node brought before.
@@ -223,7 +229,9 @@ final class TrackedChange: @unchecked Sendable {
     /// let go because its clock was ahead of the session's end.
     private func names(_ session: TrackedSession) -> Bool {
         guard let written = written[session.partition] else { return false }
-        let isIndexed = written.term == session.term && written.latestClockSeconds < session.endsAt.seconds
+        let isIndexed =
+            (written.term == session.term || written.indexed.contains(session.number))
+            && written.latestClockSeconds < session.endsAt.seconds
         return written.sessions.contains(session.id) || isIndexed
     }
 

@@ -83,9 +83,11 @@ extension TrackedSession {
 struct InheritedData {
     var heads: [Partition: LogPosition] = [:]
     var marks: [Partition: UInt64] = [:]
+    private let data: SimulatedDatabase
+    private let keys = StoreKeys(namespace: "curfew")
 
     init(_ data: SimulatedDatabase, partitions: [Partition]) {
-        let keys = StoreKeys(namespace: "curfew")
+        self.data = data
         for partition in partitions {
             let head = keys.head(partition)
             marks[partition] = data.hashField(head, "mark").flatMap { UInt64($0) } ?? 0
@@ -95,5 +97,12 @@ struct InheritedData {
                 heads[partition] = LogPosition(seq: seq, tag: tag)
             }
         }
+    }
+
+    /// Whether the user's index does.
+    func names(_ session: TrackedSession) -> Bool {
+        data.hasMember(
+            keys.index(session.user, in: session.partition),
+            IndexMember(session: session.id, device: session.device).text)
     }
 }

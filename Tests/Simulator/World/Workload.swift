@@ -6,6 +6,8 @@ import CurfewNode
 
 // `@unchecked Sendable`: one thread runs the whole simulation.
 final class Workload: @unchecked Sendable {
+    /// Of every login.
+    static let permissions = Permissions(["p0"]) ?? .none
     private let world: World
     private var chance: SeededRandom
     private let users: [UserID]
@@ -124,7 +126,7 @@ final class Workload: @unchecked Sendable {
         var request = IssueRequest(user: chance.pick(users))
         if chance.chance(0.8) { request.device = chance.pick(devices) }
         if chance.chance(0.5) { request.tenant = chance.pick(tenants) }
-        request.permissions = Permissions(["p0"]) ?? .none
+        request.permissions = Self.permissions
         request.kind = chance.pick([.web, .web, .remember, .api, .api])
         let (askedAt, world) = (world.agenda.now, world)
         world.trace.note("client", "login of \(request.user) on \(node.name)")
