@@ -33,11 +33,13 @@ struct RandomCalls {
     private let history: String
 
     static let partitions = [Partition(3), Partition(700)]
+    static let channels = partitions.map { StoreKeys(namespace: "t").events($0) }
 
-    init(seed: UInt64, history: String) {
+    /// - Parameter trimsLogs: `MAXLEN ~` leaves 6.2 other entries than 7.0.
+    init(seed: UInt64, history: String, trimsLogs: Bool) {
         self.history = history
         random = SeededGenerator(seed: seed)
-        let window = [2, 30, 100_000][random.below(3)]
+        let window = [2, 30, 100_000][trimsLogs ? random.below(3) : 2]
         nodes = (1...3).map { [keys] number in
             ScriptCalls(
                 keys: keys, nodeID: NodeID(random: UInt64(number)),
@@ -61,7 +63,7 @@ struct RandomCalls {
         let partition = random.element(Self.partitions)
         let known = known(partition, now: now)
         let node = random.element(nodes)
-        switch random.below(43) {
+        switch random.below(46) {
         case 0...1: return script(node.open(partition, known))
         case 2...6: return script(node.poll(partition, known, applied: position(partition)))
         case 7...11: return script(issue(node, known))
@@ -89,6 +91,7 @@ struct RandomCalls {
         case 32: return script(touch(node, partition, known))
         case 33: return script(expire(node, partition, known, now: now))
         case 34: return script(rotate(node, known))
+        case 35...37: return script(limit(node, partition, known))
         default: return .command(command(partition))
         }
     }
@@ -112,6 +115,17 @@ struct RandomCalls {
         case "reassert": note(1, 2, 3)
         default: break
         }
+    }
+
+    private mutating func limit(
+        _ node: ScriptCalls, _ partition: Partition, _ known: ScriptCalls.Known
+    ) -> RedisScriptCall {
+        let key =
+            random.chance(2)
+            ? keys.issueLimit(random.element(users), in: partition)
+            : keys.refreshLimit(random.element(sessions.filter { $0.partition == partition }))
+        let limit = RateLimit(count: 1 + random.below(3), window: .milliseconds(random.element([1, 1_500, 60_000])))
+        return node.limit(key, limit, name: String(random.next()), in: partition, known)
     }
 
     /// The tags are drawn here, so that a seed gives the same bytes.

@@ -12,12 +12,14 @@ import Testing
 
 @Suite("The simulated Redis", .enabled(if: ShiftedClock.isAvailable, "needs a C compiler"), .serialized)
 struct RedisDifferenceTests {
-    @Test("answers random calls of every script as a real one does, and holds the same keys after them")
+    @Test(
+        "answers random calls of every script as a real one does, publishes the same, and holds the same keys after them"
+    )
     func randomCalls() async throws {
         let environment = ProcessInfo.processInfo.environment
         let chosen = environment["CURFEW_SEED"].flatMap { UInt64($0) }
         let count = environment["CURFEW_SEQUENCES"].flatMap { UInt64($0) } ?? 200
-        try await RedisPair.run { pair in
+        try await RedisPair.run(listeningTo: RandomCalls.channels) { pair in
             for seed in chosen.map({ $0...$0 }) ?? 1...count {
                 try await pair.call("FLUSHALL")
                 try await runSequence(seed, on: pair)
@@ -26,7 +28,8 @@ struct RedisDifferenceTests {
     }
 
     private func runSequence(_ seed: UInt64, on pair: RedisPair) async throws {
-        var calls = RandomCalls(seed: seed, history: pair.simulated.replicationID)
+        var calls = RandomCalls(
+            seed: seed, history: pair.simulated.replicationID, trimsLogs: !pair.simulated.letsScriptsWrite)
         for index in 0..<60 {
             pair.context = "seed \(seed), call \(index)"
             pair.now += calls.pause()
@@ -39,6 +42,7 @@ struct RedisDifferenceTests {
             }
         }
         pair.context = "seed \(seed), content"
+        try await pair.comparePublished()
         try await pair.compareContent()
     }
 
@@ -130,6 +134,38 @@ struct RedisDifferenceTests {
             pair.simulated.role = .replica(isLinked: false)
             try await compare("is a replica")
         }
+    }
+
+    @Test("says in the same words that a script keeps it busy, and that it loads its data")
+    func absent() async throws {
+        try await RedisPair.run { pair in
+            let server = pair.server
+            // (busy-reply-threshold since 7.0.)
+            try server.call(["CONFIG", "SET", "lua-time-limit", "1"])
+            let busy = Task.detached { try? server.call(["EVAL", "while true do end", "0"]) }
+            try await eventually("the script keeps it busy") { Self.answer(server, ["PING"]).hasPrefix("BUSY") }
+            pair.simulated.trouble = .busy
+            for words in WrongCalls.inTrouble { try pair.compareErrors(words) }
+            try await eventually("the script has ended") {
+                _ = try? server.call(["SCRIPT", "KILL"])
+                return try server.call(["PING"]) == "PONG"
+            }
+            _ = await busy.value
+            // It answers after so many bytes of the file.
+            try server.call(["CONFIG", "SET", "rdbcompression", "no"])
+            for key in 1...200 { try server.call(["SET", "k\(key)", String(repeating: "k", count: 2048)]) }
+            async let restarted: Void = server.restart(
+                .kept, configuration: ["key-load-delay 20000", "loading-process-events-interval-bytes 1024"])
+            try await eventually("it loads its data") { Self.answer(server, ["GET", "k"]).hasPrefix("LOADING") }
+            pair.simulated.trouble = .loading
+            for words in WrongCalls.inTrouble { try pair.compareErrors(words) }
+            #expect(Self.answer(server, ["GET", "k"]).hasPrefix("LOADING"), "it did all the while")
+            try await restarted
+        }
+    }
+
+    private static func answer(_ server: RedisServer, _ words: [String]) -> String {
+        do { return try server.call(words) } catch { return "\(error)" }
     }
 
     @Test("converts values between Lua and Redis, and reports what goes wrong in a script, in the same way")

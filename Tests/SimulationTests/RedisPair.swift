@@ -7,6 +7,7 @@ import CurfewNode
 import Logging
 import NIOPosix
 import Simulator
+import Synchronization
 import TestSupport
 
 @testable import CurfewRedis
@@ -28,6 +29,15 @@ final class RedisPair {
     /// Named in differences.
     var context = ""
 
+    /// What the simulated one published on the channels that the real one is listened to on.
+    private var published: [String] = []
+    private let heard = Heard()
+    private var channels: Set<String> = []
+
+    private final class Heard: Sendable {
+        let messages = Mutex<[String]>([])
+    }
+
     /// The real one, for what only it is told.
     let server: RedisServer
 
@@ -37,27 +47,64 @@ final class RedisPair {
         self.clock = clock
     }
 
-    static func run(_ body: (RedisPair) async throws -> Void) async throws {
+    /// - Parameter channels: what is published there is compared, too.
+    static func run(listeningTo channels: [String] = [], _ body: (RedisPair) async throws -> Void) async throws {
         let clock = try ShiftedClock(seconds: 0)
         var options = RedisServerOptions()
         options.port = .none
         options.environment = clock.environment
         let server = try await RedisServer.start(options)
         defer { server.stop() }
+        let connector = Connector(
+            address: try RedisAddress(url: server.unixURL), eventLoop: MultiThreadedEventLoopGroup.singleton.next())
         let client = RedisClient(
-            transport: Connector(
-                address: try RedisAddress(url: server.unixURL),
-                eventLoop: MultiThreadedEventLoopGroup.singleton.next()),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            transport: connector, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await client.run() }
             try await client.waitUntilConnected(timeout: .seconds(10))
             let pair = RedisPair(server, client, clock)
             let info = RedisInfo(try await client.send(RedisCommand("INFO", ["replication"])).text(for: "INFO"))
             if let history = info.replicationID { pair.simulated.replicationID = history }
+            pair.simulated.letsScriptsWrite = try server.call(["INFO", "server"]).contains("redis_version:6.")
+            if !channels.isEmpty { try await pair.listen(to: channels, by: connector, in: &group) }
             try await body(pair)
             group.cancelAll()
         }
+    }
+
+    private func listen(
+        to channels: [String], by connector: Connector, in group: inout ThrowingTaskGroup<Void, any Error>
+    ) async throws {
+        let heard = heard
+        let callbacks = SubscriberCallbacks { channel, message in
+            heard.messages.withLock { $0.append("\(channel) \(String(decoding: message, as: UTF8.self))") }
+        }
+        group.addTask { _ = try await connector.subscribe(to: channels, .ordinary, callbacks) }
+        try await eventually("the channels are listened to") {
+            try channels.allSatisfy { try server.call(["PUBSUB", "NUMSUB", $0]).hasSuffix("\n1") }
+        }
+        self.channels = Set(channels)
+    }
+
+    /// That the same was published in the same order since the last time.
+    func comparePublished() async throws {
+        let (expected, heard) = (published.count, heard)
+        try await eventually("\(expected) messages were published") {
+            heard.messages.withLock { $0.count >= expected }
+        }
+        let real = heard.messages.withLock { messages in
+            defer { messages = [] }
+            return messages
+        }
+        defer { published = [] }
+        guard real != published else { return }
+        let place = zip(real, published).first { $0 != $1 }
+        throw Difference(
+            description: """
+                \(context): published \(real.count) and \(published.count) messages, first different:
+                  Redis:     \(place?.0 ?? "-")
+                  simulated: \(place?.1 ?? "-")
+                """)
     }
 
     /// Runs it on both; the answer, where it is the same.
@@ -71,6 +118,8 @@ final class RedisPair {
             let expected = Self.readable(reply, command)
             let execution = simulated.execute(command, atMicroseconds: now, lua: lua)
             let answer = Self.readable(execution.reply, command)
+            published += execution.published.filter { channels.contains($0.channel) }
+                .map { "\($0.channel) \(String(decoding: $0.message, as: UTF8.self))" }
             if answer == expected { return answer }
             let words = command.arguments.map { String(decoding: $0.bytes.prefix(200), as: UTF8.self) }
             throw Difference(
@@ -95,11 +144,30 @@ final class RedisPair {
         return try await call(script.bySource)
     }
 
+    /// Over a connection of its own, for times when the client has none: the same error, or none by either.
+    func compareErrors(_ words: [String]) throws {
+        var expected = ""
+        do { try server.call(words) } catch let error as RedisCallError { expected = error.description }
+        let command = RedisCommand(words[0], words.dropFirst().map { RedisArgument($0) })
+        var answer = ""
+        if case .error(let message) = simulated.execute(command, atMicroseconds: now, lua: lua).reply {
+            answer = message
+        }
+        guard answer != expected else { return }
+        throw Difference(
+            description: """
+                \(context): \(words)
+                  Redis:     \(expected)
+                  simulated: \(answer)
+                """)
+    }
+
     /// That both hold the same keys, of the same types, with the same content and the same time to live.
     func compareContent() async throws {
         var keys: [RedisArgument] = []
         for key in try await call("KEYS", "*").array(for: "KEYS") { keys.append(.init(try key.bytes(for: "KEYS"))) }
-        try await call(keys.map { RedisCommand("PEXPIRETIME", [$0]) })
+        // (Since 7.0.)
+        if !simulated.letsScriptsWrite { try await call(keys.map { RedisCommand("PEXPIRETIME", [$0]) }) }
         let types = try await call(keys.map { RedisCommand("TYPE", [$0]) })
         try await call(
             zip(keys, types).map { key, type in

@@ -25,7 +25,8 @@ enum WrongCalls {
             "ZRANGE z 0 -1 WITHSCORES", "ZREM z a a none", "ZSCAN z 0 foo", "ZSCAN z x", "ZSCAN z 0 COUNT 0",
             "ZSCAN z 0 COUNT 3", "ZSCAN none 0", "EXPIREAT z abc", "EXPIREAT none 9999999999", "EXPIREAT z 9999999999",
             "PEXPIRETIME z", "PEXPIRETIME none", "EXPIREAT z 99999999999999999", "ZADD z 1 new", "EXPIREAT z 1",
-            "EXISTS z",
+            "EXISTS z", "ZADD z 1 new", "PEXPIRE z abc", "PEXPIRE none 5", "PEXPIRE z", "PEXPIRE z 9223372036854775807",
+            "PEXPIRE z 1500", "PEXPIRETIME z", "PEXPIRE z -1", "EXISTS z",
         ],
         [
             "XADD s 1-0 e v", "XADD s 1-0 e v", "XADD s 0-0 e v", "XADD s abc e v", "XADD s 2", "XADD s 2-0 e",

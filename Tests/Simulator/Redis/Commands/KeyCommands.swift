@@ -1,4 +1,4 @@
-// SET (with NX), GET, EXISTS, DEL, UNLINK, EXPIREAT, TYPE, PEXPIRETIME, KEYS of everything, FLUSHALL.
+// SET (with NX), GET, EXISTS, DEL, UNLINK, EXPIREAT, PEXPIRE, TYPE, PEXPIRETIME, KEYS of everything, FLUSHALL.
 
 import CurfewRedis
 
@@ -38,6 +38,7 @@ extension CommandTable {
         ("del", entry(-2, .writes, removeKeys)),
         ("unlink", entry(-2, .writes, removeKeys)),
         ("expireat", entry(-3, .writes, expireAt)),
+        ("pexpire", entry(-3, .writes, expireIn)),
         (
             "type",
             entry(2) { (server, words) throws(CommandFault) in
@@ -87,7 +88,21 @@ extension CommandTable {
         if words.count > 3 { throw .notSimulated("EXPIREAT with an option") }
         let (milliseconds, overflowed) = seconds.multipliedReportingOverflow(by: 1000)
         if overflowed { throw CommandFault("ERR invalid expire time in 'expireat' command") }
-        if milliseconds <= server.call.milliseconds { return .count(server.database.remove(words[1]) ? 1 : 0) }
-        return .count(server.database.setExpiry(of: words[1], toMilliseconds: milliseconds) ? 1 : 0)
+        return expire(words[1], atMilliseconds: milliseconds, &server)
+    }
+
+    private static let expireIn: CommandEntry.Body = { (server, words) throws(CommandFault) in
+        let duration = try words[2].integer()
+        if words.count > 3 { throw .notSimulated("PEXPIRE with an option") }
+        let (milliseconds, overflowed) = server.call.milliseconds.addingReportingOverflow(duration)
+        if overflowed { throw CommandFault("ERR invalid expire time in 'pexpire' command") }
+        return expire(words[1], atMilliseconds: milliseconds, &server)
+    }
+
+    private static func expire(
+        _ key: Bytes, atMilliseconds milliseconds: Int64, _ server: inout SimulatedRedisServer
+    ) -> RedisValue {
+        if milliseconds <= server.call.milliseconds { return .count(server.database.remove(key) ? 1 : 0) }
+        return .count(server.database.setExpiry(of: key, toMilliseconds: milliseconds) ? 1 : 0)
     }
 }
