@@ -28,6 +28,8 @@ extension ClusterTests {
             let answers = try await crowd.ask(issue(node), rounds: 20)
             // A connection whose request lost its place while its body came is ended behind its 503, with the rounds it had left.
             #expect(answers.count > 10 * Self.crowd)
+            #expect(crowd.unansweredCount == 0)
+            #expect(crowd.longestWait <= Self.bound + Self.allowance)
             let accepted = answers.filter { $0.status == 201 }
             #expect(accepted.count >= maximumCalls)
             #expect(accepted.allSatisfy { $0.elapsed <= Self.bound + Self.allowance })

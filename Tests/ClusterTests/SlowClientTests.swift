@@ -21,6 +21,7 @@ extension ClusterTests {
         func idleConnections() async throws {
             let node = try await SharedCluster.ready().nodes[0]
             let session = try await node.api.issue(ClusterHarness.newUser())
+            var everybody: [Crowd] = []
             for listener in Listener.allCases {
                 let used = try RawConnection(port: node.api.port(of: listener))
                 let idle = await Crowd(port: node.api.port(of: listener), count: connections)
@@ -32,7 +33,11 @@ extension ClusterTests {
                 }
                 #expect(idle.openCount() > connections / 2)
                 _ = used
+                everybody.append(idle)
             }
+            // Both listeners' at once.
+            try await expectServed(node, session)
+            #expect(everybody.map { $0.openCount() }.reduce(0, +) > 3 * connections / 2)
         }
 
         @Test("heads and bodies that never end stop nobody, and hold no place among the calls")

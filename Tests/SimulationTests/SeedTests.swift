@@ -116,9 +116,12 @@ struct SeedTests {
         let process = Process()
         process.executableURL = Self.program
         process.environment = [:]
-        process.standardError = Pipe()
+        let errors = Pipe()
+        process.standardError = errors
         try process.run()
+        let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         #expect(process.terminationStatus != 0)
+        #expect(text.contains("set SWIFT_DETERMINISTIC_HASHING=1"), "\(text)")
     }
 }

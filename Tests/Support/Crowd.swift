@@ -27,6 +27,7 @@ package final class Crowd: Sendable {
         var received: [UInt8] = []
         var askedAt: Int64 = 0
         var isWaiting = false
+        var answers = 0
         var roundsLeft = 0
     }
 
@@ -43,6 +44,13 @@ package final class Crowd: Sendable {
     deinit { members.withLock { members in for member in members { close(member.descriptor) } } }
 
     package var count: Int { members.withLock { $0.count } }
+    /// Connections that were never answered anything.
+    package var unansweredCount: Int { members.withLock { $0.count { $0.answers == 0 } } }
+    /// For how long the one that waits longest has, on a connection that still stands.
+    package var longestWait: Duration {
+        let now = BootClock.now
+        return .nanoseconds(members.withLock { $0.filter(\.isWaiting).map { now - $0.askedAt }.max() ?? 0 })
+    }
 
     /// Says the same on every connection, or the rest of what was said before where that was not taken whole. How many
     /// bytes were taken now.
@@ -151,6 +159,7 @@ package final class Crowd: Sendable {
         member.received += piece.prefix(count)
         while let answer = try HTTPAnswer.first(in: &member.received) {
             let now = BootClock.now
+            member.answers += 1
             answers.append(CrowdAnswer(answer: answer, elapsed: .nanoseconds(now - member.askedAt)))
             guard let request, member.roundsLeft > 0, answer.header("connection") != "close" else {
                 member.isWaiting = false
