@@ -288,20 +288,24 @@ final class Checker {
     }
 
     /// In the term in which the change ran and before, at once. In a later one, from its start on where its Redis holds the change, or
-    /// should hold it, within Δ: everybody else is a newcomer for so long. Where it came later, after the slack.
+    /// should hold it, within Δ: everybody else is a newcomer for so long. Where it came later, after the slack; so, too, where it was
+    /// lost in a term between, from which a node may still be fresh.
     func binding(
         _ change: TrackedChange, term: Int?, in partition: Partition, slack: Int64,
         held: (TermTruth) -> Int64?, known: (Arrival) -> Bool
     ) -> Int64? {
         guard let term, let written = change.written[partition] else { return .min }
         guard term > written.term else { return .min }
-        let latest = deployment.terms[term].began + shortestBound
-        let since = held(truths[term])
-        if let since, since <= latest { return .min }
-        let isKnown = arrivals[term].values.contains { arrival in
-            known(arrival) && (arrival.polledAt[partition] ?? .max) <= latest
+        /// When it is in this term's log, or should be, and whether that is within Δ of the term's start.
+        func place(in term: Int) -> (since: Int64?, isEarly: Bool) {
+            let latest = deployment.terms[term].began + shortestBound
+            let told = arrivals[term].values.filter(known).compactMap { $0.polledAt[partition] }.min()
+            let since = [held(truths[term]), told.flatMap { $0 <= latest ? $0 : nil }].compactMap(\.self).min()
+            return (since, since.map { $0 <= latest } ?? false)
         }
-        return isKnown ? .min : since.map { $0 + slack }
+        let (since, isEarly) = place(in: term)
+        let wasLost = (written.term + 1..<term).contains { !place(in: $0).isEarly }
+        return isEarly && !wasLost ? .min : since.map { $0 + slack }
     }
 
     func noteUnavailable() { counts.unavailable += 1 }
