@@ -49,7 +49,7 @@ faults: build-needs ## Three real nodes under faults that a nemesis draws, every
 
 overload: build-needs ## More clients, calls and idle connections than a node takes (connections=10000; needs as many open files, twice)
 	@.ci/install redis-server=redis-server
-	@CURFEW_OVERLOAD_CONNECTIONS=$(connections) swift test --no-parallel --filter '^ClusterTests\.ClusterTests/(Overload|SlowClients)'
+	@CURFEW_OVERLOAD_CONNECTIONS=$(connections) swift test --no-parallel --filter '^ClusterTests\.ClusterTests/(Overload|SlowClients|ManyStreams)'
 
 fuzz: build-needs ## Hostile input against everything that reads it (seconds=60 for each target)
 	@swift build --build-tests

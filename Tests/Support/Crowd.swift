@@ -18,6 +18,11 @@ package struct CrowdAnswer: Sendable {
     }
 }
 
+package enum CrowdError: Error {
+    /// The other side has not ended a connection in time.
+    case stillOpen
+}
+
 /// Connections that all say the same. Safe from any thread, one call at a time.
 package final class Crowd: Sendable {
     private struct Member {
@@ -75,6 +80,30 @@ package final class Crowd: Sendable {
         try await onOwnThread { [self] in
             try members.withLock { try Self.collect(wanted, from: &$0, again: nil, within: limit) }
         }
+    }
+
+    /// What each was told until its connection was ended by the other side.
+    package func untilEnded(within limit: Duration = .seconds(30)) async throws -> [String] {
+        try await onOwnThread { [self] in
+            try members.withLock { members in
+                let deadline = BootClock.now + Int64(limit / .nanoseconds(1))
+                return try members.indices.map { index in
+                    while try !Self.readRest(&members[index], until: deadline) {}
+                    return String(decoding: members[index].received, as: UTF8.self)
+                }
+            }
+        }
+    }
+
+    /// Whether that was the last.
+    private static func readRest(_ member: inout Member, until deadline: Int64) throws -> Bool {
+        guard BootClock.now < deadline else { throw CrowdError.stillOpen }
+        var place = pollfd(fd: member.descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&place, 1, 100) > 0 else { return false }
+        var piece = [UInt8](repeating: 0, count: 16 * 1024)
+        let count = recv(member.descriptor, &piece, piece.count, 0)
+        if count > 0 { member.received += piece.prefix(count) }
+        return count == 0 || (count < 0 && errno != EAGAIN)
     }
 
     /// Ends all connections; what was asked is not waited for.

@@ -45,11 +45,11 @@ package final class EventSource: @unchecked Sendable {
     }
 
     /// The next id, of whatever block.
-    package func nextID() async throws -> String {
+    package func nextID(withinMilliseconds limit: Int = 10_000) async throws -> String {
         try await run {
             _ = try self.readHead()
             while true {
-                if let id = try self.readBlock().id { return id }
+                if let id = try self.readBlock(withinMilliseconds: limit).id { return id }
             }
         }
     }
@@ -76,11 +76,11 @@ package final class EventSource: @unchecked Sendable {
         return answer
     }
 
-    private func readBlock() throws -> Block {
+    private func readBlock(withinMilliseconds limit: Int = 10_000) throws -> Block {
         guard let connection else { throw SocketError.closed }
         var block = Block()
         while true {
-            let line = try connection.line()
+            let line = try connection.line(withinMilliseconds: limit)
             if line.isEmpty { return block }
             let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             let value = parts.count > 1 ? parts[1].drop { $0 == " " } : ""

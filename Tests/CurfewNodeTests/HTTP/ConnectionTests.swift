@@ -267,6 +267,26 @@ import Testing
         try? await socket.close()
     }
 
+    @Test(
+        "a stream whose client reads nothing ends after the idle timeout; one on which there is nothing to say does not"
+    )
+    func slowReader() async throws {
+        func asking() async throws -> SocketFixture {
+            let socket = try await SocketFixture(answersAtOnce: false) { $0.idleTimeout = .milliseconds(400) }
+            try await socket.send(get("/a"))
+            try await waitUntil { socket.slow.requests.count == 1 }
+            return socket
+        }
+        let (quiet, deaf) = (try await asking(), try await asking())
+        quiet.slow.stream("hello")
+        try await deaf.client.setOption(.autoRead, value: false).get()
+        // More than the two sockets hold between them.
+        deaf.slow.stream(String(repeating: "x", count: 32 * 1024 * 1024))
+        try await eventually("the deaf one has ended") { !deaf.slow.isOpen }
+        #expect(quiet.slow.isOpen)
+        for socket in [quiet, deaf] { try? await socket.close() }
+    }
+
     private func waitUntil(_ condition: () -> Bool) async throws {
         try await eventually("the slow path has the request", every: .milliseconds(1)) { condition() }
     }

@@ -42,6 +42,16 @@ final class SlowPathStub: ChannelInboundHandler, Sendable {
         channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
     }
 
+    /// Whether the connection of the last request still stands.
+    var isOpen: Bool { state.withLock { $0.channel?.isActive ?? false } }
+
+    /// Begins an answer that has no end, with this.
+    func stream(_ text: String) {
+        guard let channel = state.withLock({ $0.channel }) else { return }
+        channel.write(HTTPResponsePart.head(HTTPResponse(status: .ok)), promise: nil)
+        channel.writeAndFlush(HTTPResponsePart.body(ByteBuffer(string: text)), promise: nil)
+    }
+
     /// Answers the oldest request that has none.
     func answer(_ text: String) {
         guard let channel = state.withLock({ $0.channel }) else { return }
