@@ -22,7 +22,8 @@ extension ClusterTests {
                 for node in cluster.nodes {
                     let view = try await cluster.view(node)
                     #expect(view["topology"] == "sentinel")
-                    #expect(view["address"] == .string("redis://:***@127.0.0.1:\(cluster.redis.lineToFirst.port)/0"))
+                    #expect(
+                        view["address"] == .string("redis://curfew:***@127.0.0.1:\(cluster.redis.lineToFirst.port)/0"))
                     #expect(!node.log.contains(SentinelDeployment.password))
                     #expect(!node.log.contains(SentinelDeployment.sentinelPassword))
                 }

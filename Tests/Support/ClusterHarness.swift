@@ -80,7 +80,9 @@ package final class ClusterHarness: Sendable {
             nodes.append(
                 NodeProcess(
                     try Self.settings(
-                        "node \(index + 1)", redisURL: "redis://\(proxy.host):\(proxy.port)/0", options: options,
+                        "node \(index + 1)",
+                        redisURL: "redis://\(RedisUser.name):\(RedisUser.password)@\(proxy.host):\(proxy.port)/0",
+                        options: options,
                         namespace: namespace, directory: directory)))
         }
         self.proxies = proxies
@@ -102,7 +104,7 @@ package final class ClusterHarness: Sendable {
     package func makeNode(
         _ name: String, redis: RedisServer? = nil, change: (inout NodeSettings) -> Void = { _ in }
     ) throws -> NodeProcess {
-        let url = redis?.unixURL ?? "redis+unix://\(directory)/redis.sock?db=0"
+        let url = redis?.nodesURL ?? "redis+unix://\(RedisUser.name):\(RedisUser.password)@\(directory)/redis.sock?db=0"
         var settings = try Self.settings(
             name, redisURL: url, options: options, namespace: namespace, directory: directory)
         change(&settings)

@@ -66,7 +66,9 @@ package final class RedisClusterFixture: Sendable {
     }
 
     /// For `--redis`: two of the members, as one would configure it.
-    package var url: String { "redis+cluster://127.0.0.1:\(members[0].port),127.0.0.1:\(members[4].port)" }
+    package var url: String {
+        "redis+cluster://\(RedisUser.name):\(RedisUser.password)@127.0.0.1:\(members[0].port),127.0.0.1:\(members[4].port)"
+    }
 
     /// The member that has this slot now, as `asked` sees it.
     package func owner(of slot: Int, asked: RedisServer) throws -> RedisServer {

@@ -47,6 +47,19 @@ package final class RedisServer: Sendable {
     /// `redis-server`, or another version of it where `CURFEW_TEST_REDIS_SERVER` says.
     package static let executable = ProcessInfo.processInfo.environment["CURFEW_TEST_REDIS_SERVER"] ?? "redis-server"
 
+    /// Whether it is of 7.0 or newer.
+    private static let knowsShards: Bool = {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [executable, "--version"]
+        let output = Pipe()
+        process.standardOutput = output
+        guard (try? process.run()) != nil else { return true }
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return !text.contains("v=6.")
+    }()
+
     package let options: RedisServerOptions
     package let directory: String
     /// 0 without a TCP port.
@@ -89,6 +102,10 @@ package final class RedisServer: Sendable {
         return "\(scheme)://\(credentials)\(options.port == .tls ? "localhost" : "127.0.0.1"):\(port)/0"
     }
     package var unixURL: String { "redis+unix://\(credentials)\(unixSocket)?db=0" }
+    /// For nodes, which have no rights but those of docker/redis/users.acl.
+    package var nodesURL: String {
+        "redis+unix://\(RedisUser.name):\(RedisUser.password)@\(unixSocket)?db=0"
+    }
 
     private var credentials: String {
         guard let password = options.password else { return "" }
@@ -97,9 +114,13 @@ package final class RedisServer: Sendable {
     }
 
     /// One command, over the unix socket, as the configured user. Blocks; meant for tests only.
-    @discardableResult package func call(_ arguments: [String]) throws -> String {
+    @discardableResult package func call(
+        _ arguments: [String], as user: (name: String, password: String)? = nil
+    ) throws -> String {
         var connection = try RedisCall(unixSocket: unixSocket)
-        if let password = options.password {
+        if let user {
+            _ = try connection.call(["AUTH", user.name, user.password])
+        } else if let password = options.password {
             _ = try connection.call(["AUTH"] + (options.user.map { [$0] } ?? []) + [password])
         }
         return try connection.call(arguments)
@@ -208,6 +229,7 @@ package final class RedisServer: Sendable {
                 lines.append("requirepass \"\(password)\"")
             }
         }
+        if !options.isSentinel, options.user == nil { lines.append(RedisUser.line(knowsShards: Self.knowsShards)) }
         return lines + options.configuration
     }
 }

@@ -96,7 +96,7 @@ package final class SentinelDeployment: Sendable {
     /// `redis+sentinel://` with these sentinels' ports.
     package func url(_ ports: [Int]) -> String {
         let hosts = ports.map { "127.0.0.1:\($0)" }.joined(separator: ",")
-        return "redis+sentinel://:\(Self.password)@\(hosts)/\(Self.name)"
+        return "redis+sentinel://\(RedisUser.name):\(RedisUser.password)@\(hosts)/\(Self.name)"
     }
 
     /// The primary as a sentinel knows it now: the proxy's port stands for the first server's.

@@ -14,7 +14,10 @@ extension Checker {
         if reason == .sessionExpired {
             session.isIdle = true
             // What is renewed may also be past its own end, by whichever clock, or idle before the sweeper finds it.
-            if max(latestClockSeconds, node.process.wallSeconds) >= session.endsAt.seconds || isIdle(session) { return }
+            // A renewal may be lost with a term.
+            let isLost = deployment.terms.count - 1 > termOfRenewal[session.id] ?? session.term
+            let end = isLost ? session.firstEndsAt : session.endsAt
+            if max(latestClockSeconds, node.process.wallSeconds) >= end.seconds || isIdle(session) { return }
         }
         checkRefusal(session, id, expiresAt: session.claims.expiresAt, node, began, reason)
     }

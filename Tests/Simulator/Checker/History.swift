@@ -50,6 +50,8 @@ final class TrackedSession: @unchecked Sendable {
     }
     /// The session's own end.
     private(set) var endsAt: WallTime
+    /// Before any renewal.
+    let firstEndsAt: WallTime
     /// When it was asked for, and when the answer left the node.
     let askedAt: Int64
     let issuedAt: Int64
@@ -67,7 +69,7 @@ final class TrackedSession: @unchecked Sendable {
         refreshTokens = issued.refreshToken.map { [$0] } ?? []
         self.claims = claims
         grants = [claims.grant]
-        endsAt = issued.sessionExpiresAt
+        (endsAt, firstEndsAt) = (issued.sessionExpiresAt, issued.sessionExpiresAt)
         self.askedAt = askedAt
         self.issuedAt = issuedAt
         usedAt = askedAt
