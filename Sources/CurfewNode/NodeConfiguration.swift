@@ -65,6 +65,9 @@ package struct NodeConfiguration: Sendable {
     package var rateLimitIssue: RateLimit? = RateLimit(count: 60, window: .seconds(60))
     /// Refreshes of a session; `nil` for any number.
     package var rateLimitRefresh: RateLimit? = RateLimit(count: 30, window: .seconds(60))
+    /// Failed logins that are reported, of a user and from an address; `nil`: not counted, and nobody is locked out.
+    package var failureLimitOfUser: RateLimit? = RateLimit(count: 5, window: .seconds(15 * 60))
+    package var failureLimitFromAddress: RateLimit? = RateLimit(count: 20, window: .seconds(15 * 60))
     /// For how long a refresh token that was used gives the same new pair again.
     package var refreshGrace = Duration.seconds(10)
     /// For how long the id before is good where a session gets another one.

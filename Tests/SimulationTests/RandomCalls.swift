@@ -125,7 +125,7 @@ struct RandomCalls {
             ? keys.issueLimit(random.element(users), in: partition)
             : keys.refreshLimit(random.element(sessions.filter { $0.partition == partition }))
         let limit = RateLimit(count: 1 + random.below(3), window: .milliseconds(random.element([1, 1_500, 60_000])))
-        return node.limit(key, limit, name: String(random.next()), in: partition, known)
+        return node.limit(key, limit, name: random.chance(4) ? "" : String(random.next()), in: partition, known)
     }
 
     /// The tags are drawn here, so that a seed gives the same bytes.

@@ -29,7 +29,12 @@ package struct RateLimit: Sendable, Equatable {
 /// A call past its limit.
 package struct RateLimitExcess: Error, Sendable, Equatable {
     /// Of the policy, in the answer's fields.
-    package enum Policy: String, Sendable { case issue, refresh }
+    package enum Policy: String, Sendable {
+        case issue, refresh
+        /// Failed logins of a user, and from an address: the login that is refused may be a good one.
+        case failuresOfUser = "authentication-failures-user"
+        case failuresFromAddress = "authentication-failures-address"
+    }
 
     package let policy: Policy
     package let limit: RateLimit

@@ -5,6 +5,12 @@ extension Setting {
         rateLimit("rate-limit-issue", \.rateLimitIssue, default: "60/1m", "Logins of one user in any such window."),
         rateLimit(
             "rate-limit-refresh", \.rateLimitRefresh, default: "30/1m", "Refreshes of one session in any such window."),
+        rateLimit(
+            "authentication-failure-limit-user", \.failureLimitOfUser, default: "5/15m",
+            "Failed logins of one user; with as many, issue is refused until one leaves the window."),
+        rateLimit(
+            "authentication-failure-limit-address", \.failureLimitFromAddress, default: "20/15m",
+            "Failed logins from one address, likewise."),
     ]
 
     private static func rateLimit(

@@ -5,7 +5,7 @@
 enum Call: String, CaseIterable, Sendable {
     case healthLive, healthReady, description
     case validate, forwardAuth, events, refresh, crossSiteToken, logout, ownSessions, endOwnSession
-    case issue, makeState, consumeState, validateToken, validateBatch, revoke
+    case issue, reportFailure, makeState, consumeState, validateToken, validateBatch, revoke
     case introspect, revokeToken
     case readSession, patchSession, rotateSession, endSession, listSessions, endSessions, setPermissions, cluster
     case metrics
@@ -79,7 +79,8 @@ extension Route {
         switch call {
         case .healthLive, .healthReady, .description, .cluster, .metrics: true
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
-            .issue, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .introspect, .revokeToken,
+            .issue, .reportFailure, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .introspect,
+            .revokeToken,
             .readSession, .patchSession, .rotateSession, .endSession, .listSessions, .endSessions, .setPermissions:
             false
         }

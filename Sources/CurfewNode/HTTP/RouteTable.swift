@@ -107,6 +107,11 @@ extension RouteTable {
                 answers: [(201, "IssuedSession")],
                 problems: [.conflict, .sessionLimitReached, .rateLimited, .redisUnavailable, .overloaded]),
             Route(
+                call: .reportFailure, method: .post, path: "/v1/authentication-failures", access: .role(.issue),
+                summary: "Counts a failed login of a user, from an address, or both; past a limit issue is refused.",
+                body: .json(schema: "AuthenticationFailure"), answers: [(200, "AuthenticationFailures")],
+                problems: [.redisUnavailable, .overloaded]),
+            Route(
                 call: .makeState, method: .post, path: "/v1/states", access: .role(.issue),
                 summary: "A single-use value for a login that leaves the application and comes back.",
                 body: .optional(schema: "StateRequest"), answers: [(201, "State")],

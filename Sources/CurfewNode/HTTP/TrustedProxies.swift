@@ -2,14 +2,6 @@
 
 import NIOCore
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// Networks that proxies stand in.
 package struct TrustedProxies: Sendable, Equatable {
     private struct Network: Sendable, Equatable {
@@ -41,7 +33,7 @@ package struct TrustedProxies: Sendable, Equatable {
         if text == "none" { return }
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let parts = part.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-            guard networks.count < Self.maximumNetworks, let bytes = Self.bytes(of: String(parts[0])) else {
+            guard networks.count < Self.maximumNetworks, let bytes = NetworkAddress.bytes(of: String(parts[0])) else {
                 return nil
             }
             var bits = bytes.count * 8
@@ -55,17 +47,7 @@ package struct TrustedProxies: Sendable, Equatable {
 
     /// Whether this end of a connection is one of them. An address that is none, of a local socket, is not.
     func contains(_ peer: SocketAddress?) -> Bool {
-        guard let text = peer?.ipAddress, var bytes = Self.bytes(of: text) else { return false }
-        // ::ffff:a.b.c.d is how a socket for both protocols shows an IPv4 peer.
-        if bytes.count == 16, bytes.prefix(10).allSatisfy({ $0 == 0 }), bytes[10] == 0xFF, bytes[11] == 0xFF {
-            bytes.removeFirst(12)
-        }
+        guard let bytes = peer?.ipAddress.flatMap({ NetworkAddress.bytes(of: $0) }) else { return false }
         return networks.contains { $0.contains(bytes) }
-    }
-
-    private static func bytes(of text: String) -> [UInt8]? {
-        let (family, count) = text.contains(":") ? (AF_INET6, 16) : (AF_INET, 4)
-        var bytes = [UInt8](repeating: 0, count: count)
-        return inet_pton(family, text, &bytes) == 1 ? bytes : nil
     }
 }

@@ -14,6 +14,8 @@ package struct IssueRequest: Sendable {
     package var state: String?
     /// The browser's former session, which ends for this one.
     package var replaces: ReplacedSession?
+    /// It may begin although the user, or the address, had too many failed logins.
+    package var isAfterLockout = false
     /// The session's number where the call may be repeated: the same for each attempt.
     package var drawn: (high: UInt64, low: UInt64)?
     /// The descriptive fields, kept in the record as they came (each bounded by the HTTP layer).

@@ -17,6 +17,7 @@ extension SessionService {
         guard !isClockOff(for: partition) else { throw .stale(detail: ClockSkew.detail) }
         if case .session(let id)? = request.replaces { _ = try self.partition(of: id) }
         if request.drawn != nil, let issued = try await issuedBefore(session, request) { return issued }
+        try await refuseLockedOut(request, in: partition)
         try await countIssue(of: request.user, in: partition)
         var begunAt: Stamp?
         if let state = request.state {

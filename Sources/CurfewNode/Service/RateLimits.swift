@@ -20,14 +20,20 @@ extension SessionService {
     private func countCall(
         _ policy: RateLimitExcess.Policy, _ limit: RateLimit, _ key: String, in partition: Partition
     ) async throws(ServiceError) {
-        let name = String(surroundings.random(), radix: 36) + String(surroundings.random(), radix: 36)
-        let reply = try await send(to: partition) { followed throws(RedisError) in
+        let reply = try await counted(limit, key, in: partition)
+        guard !reply.isCounted else { return }
+        throw .rateLimited(RateLimitExcess(policy: policy, limit: limit, retryAfterSeconds: reply.waitSeconds))
+    }
+
+    /// One more under this key, where there is room for it; or only how many there are.
+    func counted(
+        _ limit: RateLimit, _ key: String, in partition: Partition, onlyLooks: Bool = false
+    ) async throws(ServiceError) -> LimitReply {
+        let name =
+            onlyLooks ? "" : String(surroundings.random(), radix: 36) + String(surroundings.random(), radix: 36)
+        return try await send(to: partition) { followed throws(RedisError) in
             let call = driver.calls.limit(key, limit, name: name, in: partition, driver.known(partition))
             return try LimitReply(try await followed.link.run(call))
         }
-        guard !reply.isAllowed else { return }
-        throw .rateLimited(
-            RateLimitExcess(policy: policy, limit: limit, retryAfterSeconds: Int64(reply.waitMilliseconds + 999) / 1000)
-        )
     }
 }

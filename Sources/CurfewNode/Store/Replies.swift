@@ -337,13 +337,18 @@ struct ReadReply {
 
 /// `limit.lua`.
 struct LimitReply {
-    let isAllowed: Bool
-    /// Until the next call may be made.
+    let isCounted: Bool
+    /// Until the next call is counted; 0 where it is at once.
     let waitMilliseconds: UInt64
+    let count: UInt64
+
+    /// Rounded up.
+    var waitSeconds: Int64 { Int64(waitMilliseconds + 999) / 1000 }
 
     init(_ value: RedisValue) throws(RedisError) {
         var reader = try ReplyReader(value, operation: "limit")
-        isAllowed = try reader.number() == 1
+        isCounted = try reader.number() == 1
         waitMilliseconds = try reader.number()
+        count = try reader.number()
     }
 }

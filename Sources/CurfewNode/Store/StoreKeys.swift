@@ -36,6 +36,10 @@ package struct StoreKeys: Sendable {
     package func issueLimit(_ user: UserID, in partition: Partition) -> String { key(partition, "li:\(user.text)") }
     /// The refreshes of a session in the window of `rate-limit-refresh`.
     package func refreshLimit(_ session: SessionID) -> String { key(session.partition, "lr:\(session.family)") }
+    /// The failed logins of a user.
+    package func failures(of user: UserID, in partition: Partition) -> String { key(partition, "fu:\(user.text)") }
+    /// The failed logins from an address, as `NetworkAddress` writes it.
+    package func failures(from address: String, in partition: Partition) -> String { key(partition, "fa:\(address)") }
     /// What a script on one session gets: KEYS[6…8].
     package func session(_ session: SessionID, of user: UserID) -> [String] {
         [due(session.partition), index(user, in: session.partition), record(session)]

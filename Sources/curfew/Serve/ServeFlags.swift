@@ -82,6 +82,8 @@ struct SessionFlags: ParsableArguments {
     @Option(setting: "on-session-limit") var onSessionLimit: String?
     @Option(setting: "rate-limit-issue") var rateLimitIssue: String?
     @Option(setting: "rate-limit-refresh") var rateLimitRefresh: String?
+    @Option(setting: "authentication-failure-limit-user") var authenticationFailureLimitUser: String?
+    @Option(setting: "authentication-failure-limit-address") var authenticationFailureLimitAddress: String?
 }
 
 struct ProcessFlags: ParsableArguments {

@@ -86,6 +86,8 @@ final class SimulatedNode: @unchecked Sendable {
         // Few users who log in more often than people do.
         configuration.rateLimitIssue = nil
         configuration.rateLimitRefresh = nil
+        configuration.failureLimitOfUser = nil
+        configuration.failureLimitFromAddress = nil
         configuration.refreshGrace = .seconds(scenario.pace)
         return configuration
     }

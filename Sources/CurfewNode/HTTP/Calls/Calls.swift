@@ -24,6 +24,7 @@ struct Calls: Sendable {
         case .ownSessions: try await ownSessions(request)
         case .endOwnSession: try await endOwnSession(request)
         case .issue: try await issue(request)
+        case .reportFailure: try await reportFailure(request)
         case .makeState: try await makeState(request)
         case .consumeState: try await consumeState(request)
         case .revoke: try await revoke(request)
@@ -51,7 +52,8 @@ struct Calls: Sendable {
         case .healthReady: try ready()
         case .description: Answer(body: description)
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
-            .issue, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .introspect, .revokeToken,
+            .issue, .reportFailure, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .introspect,
+            .revokeToken,
             .readSession, .patchSession, .rotateSession, .endSession, .listSessions, .endSessions, .setPermissions,
             .cluster, .metrics:
             nil

@@ -33,6 +33,7 @@ extension IssueRequest {
         details.userAgent = try reader.text("userAgent", maximumBytes: 512)
         details.attributesJSON = try reader.objectText("attributes", maximumBytes: 4 * 1024)
         details.authMethods = try reader.authMethods() ?? []
+        isAfterLockout = try reader.flag("afterLockout") ?? false
         if var device = try reader.object("device") {
             details.deviceName = try device.text("name", maximumBytes: 128)
             details.devicePlatform = try device.text("platform", maximumBytes: 128)

@@ -47,6 +47,16 @@ enum Schemas {
                     ),
                     ("ipAddress", text(upTo: 64)), ("location", text(upTo: 128)), ("userAgent", text(upTo: 512)),
                     ("authMethods", list(of: text(upTo: 32), maximum: 16)), ("attributes", #"{"type":"object"}"#),
+                    ("afterLockout", flag),
+                ], isOpen: false)
+        ),
+        (
+            "AuthenticationFailure",
+            object(
+                [],
+                [
+                    ("userId", identifier), ("ipAddress", text(upTo: 64)), ("deviceId", identifier),
+                    ("userAgent", text(upTo: 512)),
                 ], isOpen: false)
         ),
         (
@@ -105,6 +115,12 @@ enum Schemas {
         ("CrossSiteToken", object(["csrfToken"], [("csrfToken", text)])),
         ("Health", object(["status"], [("status", text), ("detail", text)])),
         ("State", object(["state", "expiresAt"], [("state", text), ("expiresAt", time)])),
+        (
+            "AuthenticationFailures",
+            object(
+                ["failures", "locked", "retryAfterSeconds"],
+                [("failures", integer), ("locked", flag), ("retryAfterSeconds", integer)])
+        ),
         ("StateData", object(["data"], [("data", #"{"type":"object"}"#)])),
         ("Description", #"{"type":"object"}"#),
         ("Active", object(activeFields.map(\.0), activeFields + [("stale", flag)])),

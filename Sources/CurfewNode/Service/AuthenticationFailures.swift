@@ -1,0 +1,81 @@
+// Failed logins, as the application reports them: counted for the whole cluster, and past the limit of a user or an address no session is
+// issued until a failure leaves the window. A failure past the limit is not counted: who goes on guessing does not lock the user out for longer.
+
+import CurfewCore
+import CurfewRedis
+
+/// One failed login; a user or an address, or both.
+package struct AuthenticationFailure: Sendable {
+    package var user: UserID?
+    package var ipAddress: String?
+    package var device: DeviceID?
+    package var userAgent: String?
+
+    package init() {}
+}
+
+/// How many there are, of the user where one is named, else from the address.
+package struct AuthenticationFailures: Sendable, Equatable {
+    package var count: UInt64
+    /// Until the next login may be; 0 where it may at once.
+    package var retryAfterSeconds: Int64
+
+    package var isLocked: Bool { retryAfterSeconds > 0 }
+}
+
+extension SessionService {
+    package func report(_ failure: AuthenticationFailure) async throws(ServiceError) -> AuthenticationFailures {
+        let ofUser = try await count(failure.user, configuration.failureLimitOfUser)
+        let fromAddress = try await count(failure.ipAddress, configuration.failureLimitFromAddress)
+        var entry = AuditEntry(.authenticationFailed, at: clock.wall())
+        (entry.user, entry.device) = (failure.user, failure.device)
+        (entry.ipAddress, entry.userAgent) = (failure.ipAddress, failure.userAgent)
+        record(entry)
+        // The one that reached a limit.
+        if [ofUser, fromAddress].contains(where: { $0.map { $0.isCounted && $0.waitMilliseconds > 0 } ?? false }) {
+            (entry.event, entry.signal) = (.sessionSuspicious, .authenticationBurst)
+            record(entry)
+        }
+        let told = failure.user == nil ? fromAddress : ofUser
+        return AuthenticationFailures(count: told?.count ?? 0, retryAfterSeconds: told?.waitSeconds ?? 0)
+    }
+
+    private func count(_ user: UserID?, _ limit: RateLimit?) async throws(ServiceError) -> LimitReply? {
+        guard let user, let limit else { return nil }
+        let partition = count.partition(ofUser: user.text.utf8)
+        return try await counted(limit, keys.failures(of: user, in: partition), in: partition)
+    }
+
+    private func count(_ address: String?, _ limit: RateLimit?) async throws(ServiceError) -> LimitReply? {
+        guard let address, let limit else { return nil }
+        let (key, partition) = place(of: address)
+        return try await counted(limit, key, in: partition)
+    }
+
+    /// Throws `rateLimited` where the user, or the address that the request names, had too many.
+    func refuseLockedOut(_ request: IssueRequest, in partition: Partition) async throws(ServiceError) {
+        guard !request.isAfterLockout else { return }
+        if let limit = configuration.failureLimitOfUser {
+            let key = keys.failures(of: request.user, in: partition)
+            try refuse(.failuresOfUser, limit, try await counted(limit, key, in: partition, onlyLooks: true))
+        }
+        if let limit = configuration.failureLimitFromAddress, let address = request.details.ipAddress {
+            let (key, partition) = place(of: address)
+            try refuse(.failuresFromAddress, limit, try await counted(limit, key, in: partition, onlyLooks: true))
+        }
+    }
+
+    private func refuse(
+        _ policy: RateLimitExcess.Policy, _ limit: RateLimit, _ reply: LimitReply
+    ) throws(ServiceError) {
+        guard reply.waitMilliseconds > 0 else { return }
+        throw .rateLimited(RateLimitExcess(policy: policy, limit: limit, retryAfterSeconds: reply.waitSeconds))
+    }
+
+    /// Where an address is counted.
+    private func place(of address: String) -> (key: String, partition: Partition) {
+        let text = NetworkAddress.counted(address)
+        let partition = count.partition(ofUser: text.utf8)
+        return (keys.failures(from: text, in: partition), partition)
+    }
+}
