@@ -102,6 +102,13 @@ extension Setting {
             "Secret of at least 32 bytes that signs every token, the same on every node; better given as environment."
         ) { configuration, text in configuration.signingSecret = text },
         .init(
+            "signing-secret-file", .keys, form: "file", default: "none",
+            "File that holds the signing secret, and nothing else; one that others can read is refused."
+        ) { configuration, text throws(Expectation) in
+            guard configuration.signingSecret.isEmpty else { throw Expectation("no signing-secret beside it") }
+            configuration.signingSecret = try SecretFile.load(path: text)
+        },
+        .init(
             "issuer", .keys, form: "name", default: "curfew", "Issuer (iss) of every token; must match exactly."
         ) { configuration, text in configuration.issuer = text },
         .init(
@@ -113,6 +120,14 @@ extension Setting {
         ) { configuration, text throws(Expectation) in
             let roles = Set(APIKey.Role.allCases)
             configuration.apiKeys.append(try APIKey(name: APIKey.commandLineName, key: text, roles: roles))
+        },
+        .init(
+            "api-key-file", .keys, form: "file", default: "none",
+            "File that holds such a key, and nothing else; one that others can read is refused."
+        ) { configuration, text throws(Expectation) in
+            guard configuration.apiKeys.isEmpty else { throw Expectation("no api-key beside it") }
+            let (key, roles) = (try SecretFile.load(path: text), Set(APIKey.Role.allCases))
+            configuration.apiKeys.append(try APIKey(name: APIKey.commandLineName, key: key, roles: roles))
         },
         .init(
             "api-keys", .keys, form: "file", default: "none",

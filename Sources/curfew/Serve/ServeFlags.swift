@@ -48,9 +48,11 @@ struct RedisFlags: ParsableArguments {
 
 struct KeyFlags: ParsableArguments {
     @Option(setting: "signing-secret") var signingSecret: String?
+    @Option(setting: "signing-secret-file") var signingSecretFile: String?
     @Option(setting: "issuer") var issuer: String?
     @Option(setting: "audience") var audience: String?
     @Option(setting: "api-key") var apiKey: String?
+    @Option(setting: "api-key-file") var apiKeyFile: String?
     @Option(setting: "api-keys") var apiKeys: String?
 }
 

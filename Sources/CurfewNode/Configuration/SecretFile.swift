@@ -1,0 +1,31 @@
+// A file that holds one secret, as orchestrators mount them: read once, at start.
+
+import Foundation
+
+enum SecretFile {
+    private static let maximumBytes = 4096
+
+    /// Its content, without the newline at its end. Others must not read it, nor its group write it.
+    static func load(path: String) throws(Setting.Expectation) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Setting.Expectation("a file that can be read") }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw Setting.Expectation("a regular file")
+        }
+        guard status.st_mode & 0o027 == 0 else {
+            throw Setting.Expectation(
+                "a file that others can't read and its group can't write, such as of mode 0400, not of mode 0"
+                    + String(status.st_mode & 0o777, radix: 8))
+        }
+        var bytes = [UInt8](repeating: 0, count: maximumBytes + 1)
+        let count = read(descriptor, &bytes, bytes.count)
+        guard count >= 0 else { throw Setting.Expectation("a file that can be read") }
+        guard count <= maximumBytes, var text = String(validating: bytes.prefix(count), as: UTF8.self) else {
+            throw Setting.Expectation("at most \(maximumBytes) bytes of UTF-8")
+        }
+        if text.hasSuffix("\r\n") || text.hasSuffix("\n") { text.removeLast() }
+        return text
+    }
+}
