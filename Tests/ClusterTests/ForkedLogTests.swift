@@ -59,7 +59,7 @@ extension ClusterTests {
             try await ClusterHarness.run { cluster in
                 try await cluster.settle()
                 let branches = try await Branches(cluster)
-                let fork = "fork\(cluster.namespace)"
+                let fork = "\(cluster.namespace)fork"
                 try cluster.redis.call(["EVAL", Self.copy, "0", cluster.namespace, fork])
                 try await branches.write(on: cluster.makeNode("forger") { $0.namespace = fork })
                 let answer = try await revoke(["userId": .string(branches.known.user)], on: cluster.nodes[0], .cluster)

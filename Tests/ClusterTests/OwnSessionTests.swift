@@ -122,6 +122,29 @@ extension ClusterTests {
             try await cluster.expectActive([screens.samePhone, screens.nowhere])
         }
 
+        @Test(
+            "a logout by a cookie whose token has run out ends the session all the same; by such a bearer token it does not"
+        )
+        func afterTheToken() async throws {
+            let cluster = try await SharedCluster.ready()
+            let session = try await cluster.nodes[0].api.issue(ClusterHarness.newUser(), kind: "remember")
+            try await cluster.expectActive([session])
+            let forge = try #require(TokenForge(token: session.token, secret: cluster.nodes[0].settings.secret))
+            let old = forge.changing("exp", to: "1700000000")
+            func logout(_ fields: [(String, String)]) async throws -> HTTPAnswer {
+                try await cluster.nodes[1].api.call(
+                    "POST", "/v1/logout", on: .public, body: ["wait": "cluster"], headers: fields)
+            }
+            let cookie = ("Cookie", "__Host-curfew=\(old)")
+            #expect(try await logout([("Authorization", "Bearer \(old)")]).code == "token_expired")
+            #expect(try await logout([cookie]).code == "csrf_failed")
+            try await cluster.expectActive([session])
+            let answer = try await logout([cookie, ("X-CSRF-Token", try #require(session.crossSiteToken))])
+            #expect(answer.status == 200 && answer.json["revoked"].int == 1, "\(answer.everything)")
+            #expect(answer.header("set-cookie")?.contains("Max-Age=0") == true)
+            try await cluster.expectRevokedNow([session])
+        }
+
         @Test("by the cookie alone nothing is changed: 403 csrf_failed")
         func crossSite() async throws {
             let cluster = try await SharedCluster.ready()

@@ -18,6 +18,8 @@ extension ClusterTests {
             try #require(source !== target)
             let live = try await cluster.issue(in: partition, on: 0)
             let redirects = ["ASK", "TRYAGAIN"]
+            // (Redis counts them since 7.0.)
+            let countsRedirects = try cluster.redis.isSharded()
             let before = try redirects.map { try source.errors($0) }
             let load = WriteLoad(cluster.nodes, live: live, of: { cluster.newUser(in: partition) })
             try await load.during(on: cluster) {
@@ -27,7 +29,7 @@ extension ClusterTests {
                 // leaves stops all of them.
                 try await eventually("each kind of redirection was answered") {
                     _ = try cluster.redis.moveKeys(of: slot, count: 1, from: source, to: target)
-                    return try zip(redirects, before).allSatisfy { try source.errors($0) > $1 }
+                    return try !countsRedirects || zip(redirects, before).allSatisfy { try source.errors($0) > $1 }
                 }
                 while try cluster.redis.moveKeys(of: slot, count: 3, from: source, to: target) {}
                 try cluster.redis.endMove(of: slot, from: source, to: target)
@@ -59,7 +61,9 @@ extension ClusterTests {
                     try await node.api.validate(session.token).code == "revocation_state_stale"
                 }
             }
-            #expect(try minority.errors("CLUSTERDOWN") > before)
+            if try minority.call(["INFO", "server"]).contains("redis_version:6.") == false {
+                #expect(try minority.errors("CLUSTERDOWN") > before)
+            }
             #expect(try await cluster.nodes[1].api.revoke(["userId": .string(user)]).status == 503)
             for member in others { member.resume() }
 

@@ -57,6 +57,32 @@ extension ClusterTests {
             }
         }
 
+        @Test("permissions that were taken fit into the next cookie, whatever device and tenant the session names")
+        func largestPermissions() async throws {
+            let cluster = try await SharedCluster.ready()
+            let api = cluster.nodes[0].api
+            let (user, longest) = (ClusterHarness.newUser(), String(repeating: "\"", count: 128))
+            let session = try await api.issue(user, device: longest, tenant: longest)
+            var names: [String] = []
+            while names.count < 60 {
+                let more = names + ["docs:\(names.count):" + String(repeating: "x", count: 60)]
+                let answer = try await api.setPermissions(of: user, to: more, waits: true)
+                guard answer.status == 200 else {
+                    #expect(answer.code == "value_out_of_range")
+                    break
+                }
+                names = more
+            }
+            #expect((5..<60).contains(names.count))
+            let fields = [
+                ("Cookie", "__Host-curfew=\(session.token)"), ("X-CSRF-Token", try #require(session.crossSiteToken)),
+            ]
+            let answer = try await api.call("POST", "/v1/refresh", on: .public, headers: fields)
+            #expect(answer.status == 200, "\(answer.everything)")
+            let cookie = try #require(answer.header("set-cookie")).prefix { $0 != ";" }
+            #expect(cookie.utf8.count <= 4_096)
+        }
+
         @Test("an old refresh token ends the session on every node: 401 refresh_token_reused")
         func reuse() async throws {
             let cluster = try await SharedCluster.ready()

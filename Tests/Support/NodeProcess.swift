@@ -52,6 +52,7 @@ package struct NodeSettings: Sendable {
             "--namespace": namespace, "--partitions": "\(partitions)",
             "--staleness-bound": "\(stalenessBoundMilliseconds)ms", "--log-level": logLevel,
             "--rate-limit-issue": "off", "--rate-limit-refresh": "off",
+            "--authentication-failure-limit-user": "off", "--authentication-failure-limit-address": "off",
         ].filter { !arguments.contains($0.key) }
         return ["serve"] + usual.flatMap { [$0.key, $0.value] } + arguments
     }

@@ -48,7 +48,7 @@ package final class RedisServer: Sendable {
     package static let executable = ProcessInfo.processInfo.environment["CURFEW_TEST_REDIS_SERVER"] ?? "redis-server"
 
     /// Whether it is of 7.0 or newer.
-    private static let knowsShards: Bool = {
+    static let knowsShards: Bool = {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [executable, "--version"]

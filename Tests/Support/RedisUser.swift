@@ -19,15 +19,22 @@ package enum RedisUser {
 
     /// For a server's configuration: with a password, and for the namespaces that the tests use. Before 7.0 there is no sharded pub/sub.
     static func line(knowsShards: Bool) -> String {
-        let words = rules.flatMap { word -> [String] in
-            switch word {
-            case "~curfew:*": [word, "~test*:*"]
-            case "&curfew:*": [word, "&test*:*"]
-            case "+spublish", "+ssubscribe": knowsShards ? [word] : []
-            case "resetpass": [word, ">\(password)"]
-            default: [word]
+        (["user"] + words(knowsShards: knowsShards)).joined(separator: " ")
+    }
+
+    /// The same on a server's command line.
+    static var arguments: [String] { ["--user"] + words(knowsShards: RedisServer.knowsShards) }
+
+    private static func words(knowsShards: Bool) -> [String] {
+        [name]
+            + rules.flatMap { word -> [String] in
+                switch word {
+                case "~curfew:*": [word, "~test*:*"]
+                case "&curfew:*": [word, "&test*:*"]
+                case "+spublish", "+ssubscribe": knowsShards ? [word] : []
+                case "resetpass": [word, ">\(password)"]
+                default: [word]
+                }
             }
-        }
-        return "user \(name) " + words.joined(separator: " ")
     }
 }

@@ -14,7 +14,8 @@ package final class ShiftedRedis: Sendable {
         let environment = ProcessInfo.processInfo.environment.merging(clock.environment, uniquingKeysWith: { $1 })
         process = try SpawnedProcess(
             "/usr/bin/env",
-            [RedisServer.executable, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", directory],
+            [RedisServer.executable, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", directory]
+                + RedisUser.arguments,
             environment: environment, logPath: directory + "/redis.log")
     }
 

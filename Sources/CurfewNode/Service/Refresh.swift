@@ -45,10 +45,13 @@ extension SessionService {
 
     /// The session of a token, which may have run out. Throws `tokenRefused` where there is nothing to renew, as far as Redis and memory say
     /// before it is tried.
-    func renewable(_ token: [UInt8]) async throws(ServiceError) -> SessionID {
+    func renewable(_ token: [UInt8]) async throws(ServiceError) -> ActiveSession {
         let view = try await renewable(byToken: token).view
         guard !view.isOver(at: clock.wall()) else { throw .tokenRefused(.sessionExpired) }
-        return view.session
+        return ActiveSession(
+            session: view.session, user: view.user, device: view.device, kind: view.kind, permissions: view.permissions,
+            permissionsVersion: view.permissionsVersion, issuedAt: view.createdAt, expiresAt: view.expiresAt,
+            shouldRefresh: true, ageMilliseconds: 0, isStale: false)
     }
 
     /// Why this is nothing that a node has signed; `nil` where it is.

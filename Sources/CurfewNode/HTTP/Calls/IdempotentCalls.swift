@@ -14,7 +14,7 @@ extension Calls {
         guard let key = try request.idempotencyKey() else { return try await work(nil) }
         let call = IdempotentCall(
             call: request.route.call.rawValue, caller: caller, key: key, body: request.bodysMeaning,
-            lease: service.configuration.redisTimeout * 4 + .seconds(1) + wait, service)
+            lease: service.configuration.redisTimeout * 6 + .seconds(1) + wait, service)
         let claim = try await run { () async throws(ServiceError) in try await service.claim(call) }
         switch claim {
         case .done(let bytes):

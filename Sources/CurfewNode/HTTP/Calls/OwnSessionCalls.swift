@@ -14,7 +14,7 @@ extension Calls {
             options = try reader.changeOptions(options)
             try reader.finish()
         }
-        let session = try await caller(of: request, isChange: true).session
+        let session = try await renewableCaller(of: request, isChange: true)
         let change = try await run { () async throws(ServiceError) in
             try await service.logout(session, scope, options: options)
         }

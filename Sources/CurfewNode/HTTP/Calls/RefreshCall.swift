@@ -36,19 +36,20 @@ extension Calls {
     }
 
     func crossSiteToken(_ request: CallRequest) async throws(Problem) -> Answer {
-        let token = service.keyRing.crossSiteToken(of: try await renewableSession(of: request))
+        let token = service.keyRing.crossSiteToken(of: try await renewableCaller(of: request).session)
         var answer = Answer.json { $0.member("csrfToken", token) }
         answer.fields.append(("Set-Cookie", cookies.crossSite(token)))
         return answer
     }
 
-    /// The caller's session, which may have a cookie that has run out: it needs the CSRF token to be renewed.
-    private func renewableSession(of request: CallRequest) async throws(Problem) -> SessionID {
+    /// The caller's session, which may have a cookie that has run out: a browser that was closed for days still has it.
+    func renewableCaller(of request: CallRequest, isChange: Bool = false) async throws(Problem) -> ActiveSession {
         do throws(Problem) {
-            return try await caller(of: request, isChange: false).session.session
+            return try await caller(of: request, isChange: isChange).session
         } catch {
             let credential = try credential(of: request)
             guard error.code == .tokenExpired, credential.isCookie else { throw error }
+            if isChange { try requireCrossSiteToken(request, credential) }
             return try await run { () async throws(ServiceError) in try await service.renewable(credential.token) }
         }
     }
