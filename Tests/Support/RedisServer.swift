@@ -126,6 +126,16 @@ package final class RedisServer: Sendable {
         return try connection.call(arguments)
     }
 
+    /// The errors that it has answered since it started or was told CONFIG RESETSTAT, by code. (Redirections among them since 7.0.)
+    package func errorCounts() throws -> [String: Int] {
+        var counts: [String: Int] = [:]
+        for line in try call(["INFO", "errorstats"]).split(whereSeparator: \.isNewline) {
+            guard let match = line.wholeMatch(of: /errorstat_([A-Z]+):count=(\d+)/) else { continue }
+            counts[String(match.output.1)] = Int(match.output.2)
+        }
+        return counts
+    }
+
     /// Writes its snapshot. (While it copies itself for a replica it refuses to.)
     package func save() async throws {
         try await eventually("Redis saves") { try call(["SAVE"]) == "OK" }

@@ -60,10 +60,7 @@ final class RedisPair: Sendable {
     func takeErrors() throws -> [String: Int] {
         var errors: [String: Int] = [:]
         for server in [primary, replica] where server.pid != 0 {
-            for line in try server.call(["INFO", "errorstats"]).split(whereSeparator: \.isNewline) {
-                guard let match = line.wholeMatch(of: /errorstat_([A-Z]+):count=(\d+)/) else { continue }
-                errors[String(match.output.1), default: 0] += Int(match.output.2) ?? 0
-            }
+            errors.merge(try server.errorCounts(), uniquingKeysWith: +)
             try server.call(["CONFIG", "RESETSTAT"])
         }
         return errors
