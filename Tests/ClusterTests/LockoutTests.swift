@@ -112,10 +112,7 @@ extension ClusterTests {
             #expect(lines("authentication.failed").allSatisfy { $0.contains(#""userAgent":"curl \"x\"""#) })
             try await eventually("one of them was the last of a burst") { lines("session.suspicious").count == 1 }
             #expect(lines("session.suspicious")[0].contains(#""signal":"authentication_burst""#))
-            let metrics = String(
-                decoding: try await cluster.nodes[0].api.call("GET", "/metrics").body, as: UTF8.self)
-            let count = metrics.split(separator: "\n").first { $0.hasPrefix("curfew_authentication_failures_total ") }
-            #expect((count?.split(separator: " ").last.flatMap { Double($0) } ?? 0) >= 4)
+            #expect(try await scrape(cluster.nodes[0])["curfew_authentication_failures_total"] ?? 0 >= 4)
         }
 
         @Test("what is no failed login is refused, and counts nothing")

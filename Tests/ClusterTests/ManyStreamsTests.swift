@@ -76,10 +76,7 @@ extension ClusterTests {
         }
 
         private static func streams(_ node: NodeProcess) async throws -> Int? {
-            let metrics = try await node.api.call("GET", "/metrics")
-            let line = String(decoding: metrics.body, as: UTF8.self).split(separator: "\n")
-                .first { $0.hasPrefix("curfew_event_streams ") }
-            return line.flatMap { Double($0.split(separator: " ")[1]) }.map { Int($0) }
+            try await scrape(node)["curfew_event_streams"].map { Int($0) }
         }
     }
 }

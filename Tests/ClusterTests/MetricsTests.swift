@@ -14,19 +14,6 @@ extension ClusterTests {
                     "3s",
                 ])))
     struct Metrics {
-        private func scrape(_ node: NodeProcess) async throws -> [String: Double] {
-            let answer = try await node.api.call("GET", "/metrics")
-            #expect(answer.status == 200, "\(answer.everything)")
-            #expect(answer.header("content-type") == "text/plain; version=0.0.4; charset=utf-8")
-            var values: [String: Double] = [:]
-            for line in String(decoding: answer.body, as: UTF8.self).split(separator: "\n") where line.first != "#" {
-                let parts = line.split(separator: " ")
-                #expect(parts.count == 2 && values[String(parts[0])] == nil, "\(line)")
-                values[String(parts[0])] = parts.last.flatMap { Double($0.replacing("Inf", with: "inf")) }
-            }
-            return values
-        }
-
         @Test("a revoke that waits, good and bad validations and Redis show in the node's metrics")
         func counted() async throws {
             let cluster = try await SharedCluster.ready()

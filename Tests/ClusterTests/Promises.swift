@@ -106,3 +106,17 @@ func revoke(
     try #require(answer.status == 200, "\(answer.everything)", sourceLocation: location)
     return answer.json
 }
+
+/// A node's metrics, by name and labels; each of them stands there once.
+func scrape(_ node: NodeProcess) async throws -> [String: Double] {
+    let answer = try await node.api.call("GET", "/metrics")
+    #expect(answer.status == 200, "\(answer.everything)")
+    #expect(answer.header("content-type") == "text/plain; version=0.0.4; charset=utf-8")
+    var values: [String: Double] = [:]
+    for line in String(decoding: answer.body, as: UTF8.self).split(separator: "\n") where line.first != "#" {
+        let parts = line.split(separator: " ")
+        #expect(parts.count == 2 && values[String(parts[0])] == nil, "\(line)")
+        values[String(parts[0])] = parts.last.flatMap { Double($0.replacing("Inf", with: "inf")) }
+    }
+    return values
+}
