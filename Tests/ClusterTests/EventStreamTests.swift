@@ -120,10 +120,17 @@ extension ClusterTests {
                 #expect(event.id?.isEmpty == false)
                 resync.close()
             }
-            try await revoke(["sessionId": .string(session.id)], on: cluster.nodes[1], .cluster)
+            let fence = try await revoke(
+                ["sessionId": .string(session.id), "reason": "stolen"], on: cluster.nodes[1], .cluster
+            )["fence"]
             for id in [seen, event.id ?? "", "nonsense"] {
                 let late = try open(session, on: cluster.nodes[0], lastID: id)
-                #expect(try await late.next().name == "session.revoked")
+                let end = try await late.next()
+                #expect(end.name == "session.revoked")
+                // Why, and by which event, stands in the log behind the event that was seen.
+                let isFound = id != "nonsense"
+                #expect(end.data["reason"] == (isFound ? "stolen" : .null), "\(id)")
+                if isFound { #expect(end.id == fence.string) }
                 #expect(try await late.hasEnded())
             }
             let dead = try open(session, on: cluster.nodes[0])
@@ -201,6 +208,59 @@ extension ClusterTests {
                 node.terminate()
                 #expect(try await long.hasEnded())
                 #expect(try await node.ended() == .code(0))
+            }
+        }
+
+        @Test(
+            "who was listening is told of the end though the token has run out, and listens on where it can be renewed")
+        func tokenRunsOut() async throws {
+            let options = ClusterOptions(
+                nodes: 1, arguments: ["--web-token-lifetime", "2s", "--api-token-lifetime", "2s"])
+            try await ClusterHarness.run(options) { cluster in
+                let node = cluster.nodes[0]
+                func stream(_ session: TestSession, lastID: String?) throws -> EventSource {
+                    try EventSource(
+                        port: node.settings.publicPort, path: "/v1/events",
+                        fields: [("Authorization", "Bearer \(session.token)")]
+                            + (lastID.map { [("Last-Event-ID", $0)] } ?? []))
+                }
+                let sessions = [
+                    try await node.api.issue(ClusterHarness.newUser()),
+                    try await node.api.issue(ClusterHarness.newUser(), kind: "api"),
+                ]
+                var seen: [String] = []
+                for session in sessions {
+                    let first = try stream(session, lastID: nil)
+                    seen.append(try await first.nextID())
+                    #expect(try await first.hasEnded())
+                }
+                #expect(try await stream(sessions[1], lastID: seen[1]).head().status == 401)
+                let first = try stream(sessions[0], lastID: seen[0])
+                #expect(try await first.head().status == 200)
+                // Past the leeway too.
+                try await eventually("the tokens are refused") {
+                    for session in sessions {
+                        guard try await node.api.validate(session.token).code == "token_expired" else { return false }
+                    }
+                    return true
+                }
+                for session in sessions {
+                    #expect(try await stream(session, lastID: nil).head().status == 401)
+                }
+                #expect(try await stream(sessions[1], lastID: seen[1]).head().status == 401)
+                let open = try stream(sessions[0], lastID: seen[0])
+                #expect(try await open.head().status == 200)
+                for session in sessions {
+                    try await revoke(["sessionId": .string(session.id), "reason": "stolen"], on: node)
+                }
+                let late = [
+                    first, open, try stream(sessions[0], lastID: seen[0]), try stream(sessions[1], lastID: seen[1]),
+                ]
+                for stream in late {
+                    let end = try await stream.next()
+                    #expect(end.name == "session.revoked" && end.data["reason"] == "stolen")
+                    #expect(try await stream.hasEnded())
+                }
             }
         }
     }

@@ -38,8 +38,8 @@ package struct SessionEvents: Sendable {
 }
 
 extension SessionService {
-    /// - Parameter lastID: `Last-Event-ID`, where there is one. Throws `tokenRefused` where the session is not active; one that was
-    ///   revoked since `lastID` is told so by the stream itself.
+    /// - Parameter lastID: `Last-Event-ID`, where there is one. Throws `tokenRefused` where the session is not active; but who was
+    ///   listening before is told of the end by the stream itself, and listens on where only the token has run out.
     package func events(
         token: [UInt8], lastID: String?
     ) async throws(ServiceError) -> SessionEvents {
@@ -50,28 +50,40 @@ extension SessionService {
         } catch {
             throw .tokenRefused(RefusalReason(error))
         }
-        // Listens before it looks: what comes in between is told twice at worst, and looked at once.
-        let subject = EventStreams.Subject(
-            session: claims.session, user: claims.user, tenant: claims.tenant, expiresAt: claims.expiresAt)
-        let end: SessionEvent.News?
-        switch result {
-        case .refused(.sessionRevoked) where lastID != nil: end = .revoked(reason: nil)
-        case .refused(.sessionExpired) where lastID != nil: end = .expired
-        case .refused(.sessionSuperseded) where lastID != nil: end = .superseded
-        case .refused(let reason): throw .tokenRefused(reason)
-        case .active: end = nil
+        var refusal: RefusalReason?
+        if case .refused(let reason) = result { refusal = reason }
+        // In its leeway: the stream that it had has ended with it.
+        if refusal == nil, lastID != nil, claims.expiresAt <= clock.wall() { refusal = .tokenExpired }
+        var expiresAt = claims.expiresAt
+        if let refusal {
+            guard let lastID else { throw .tokenRefused(refusal) }
+            switch try await resumption(of: claims, refusedFor: refusal) {
+            case .over(let news): return await ended(news, claims, since: lastID)
+            case .listens(let end): expiresAt = end
+            }
         }
-        let signals = try driver.streams.open(subject)
+        // Listens before it looks: what comes in between is told twice at worst, and looked at once.
+        let signals = try driver.streams.open(
+            EventStreams.Subject(
+                session: claims.session, user: claims.user, tenant: claims.tenant, expiresAt: expiresAt))
         func stream(_ first: SessionEvent?, version: UInt64) -> SessionEvents {
             SessionEvents(claims: claims, signals: signals, first: first, version: version)
         }
-        if let end { return stream(event(end, claims), version: 0) }
-        guard let lastID, await !isLogged(lastID, claims) else {
+        guard let lastID, await !missed(since: lastID, claims, seeksEnd: false).isComplete else {
             return stream(nil, version: claims.permissionsVersion)
         }
         let change: PermissionsChange? = if case .live(let change) = standing(claims) { change } else { nil }
         let (permissions, version) = claims.permissions(after: change)
         return stream(event(.resync(permissions, version: version), claims), version: version)
+    }
+
+    /// A stream that says only how the session ended: in the words of the event that ended it, where the log still has that.
+    private func ended(_ news: SessionEvent.News, _ claims: Claims, since lastID: String) async -> SessionEvents {
+        let end = await missed(since: lastID, claims, seeksEnd: true).end
+        let id = end.map { FenceToken(partition: claims.session.partition, position: $0.position) }
+        return SessionEvents(
+            claims: claims, signals: AsyncStream { nil }, first: event(end?.end(of: claims) ?? news, claims, id),
+            version: 0)
     }
 
     /// Sends what there is to say until the session or its token is over, or `send` fails.
@@ -92,7 +104,7 @@ extension SessionService {
             let change: PermissionsChange?
             switch standing(claims) {
             case .revoked:
-                try await send(event(.revoked(reason: cause.flatMap { $0.change.ends ? $0.reason : nil }), claims, id))
+                try await send(event(cause?.end(of: claims) ?? .revoked(reason: nil), claims, id))
                 return false
             case .expired:
                 try await send(event(.expired, claims, id))
@@ -126,17 +138,6 @@ extension SessionService {
         }
     }
 
-    /// Whether the log still has this event. What came since is told from the state. Where Redis can't be asked, nobody knows.
-    private func isLogged(_ lastID: String, _ claims: Claims) async -> Bool {
-        let partition = claims.session.partition
-        guard let token = FenceToken(lastID), token.partition == partition else { return false }
-        let events = try? await read(from: partition) { client throws(RedisError) in
-            let command = LogPage.command(from: token.position, count: 1, of: partition, keys)
-            return try LogPage.events(in: try await client.send(command))
-        }
-        return events?.first?.position == token.position
-    }
-
     private func event(_ news: SessionEvent.News, _ claims: Claims, _ id: FenceToken? = nil) -> SessionEvent {
         let partition = claims.session.partition
         let applied = table.withPartition(partition) { $0.feed.applied }
@@ -157,15 +158,5 @@ extension Claims {
     /// As they are now, with the number that validate names them by.
     fileprivate func permissions(after change: PermissionsChange?) -> (Permissions, version: UInt64) {
         change.map { ($0.permissions, $0.stamp.microseconds) } ?? (permissions, permissionsVersion)
-    }
-}
-
-extension Change {
-    /// Whether it ends sessions.
-    fileprivate var ends: Bool {
-        switch self {
-        case .sessions, .user, .tenant, .everyone: true
-        case .expired, .superseded, .permissions, .nothing: false
-        }
     }
 }
