@@ -139,6 +139,24 @@ extension ClusterTests {
             for node in cluster.nodes { #expect(try await revoke(on: node).body == first.body) }
         }
 
+        @Test("a revoke that was not complete is completed under the same key")
+        func pending() async throws {
+            let cluster = try await SharedCluster.ready()
+            try await cluster.settle()
+            let session = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
+            let body: JSON = ["sessionId": .string(session.id), "wait": "cluster", "timeoutMs": 50]
+            let fields = [("Idempotency-Key", key())]
+            cluster.nodes[2].pause()
+            defer { cluster.nodes[2].resume() }
+            let first = try await cluster.nodes[0].api.call("POST", "/v1/revoke", body: body, headers: fields)
+            #expect(first.status == 202 && first.json["revoked"] == 1, "\(first.everything)")
+            cluster.nodes[2].resume()
+            try await eventually("the revoke is complete") {
+                try await cluster.nodes[1].api.call("POST", "/v1/revoke", body: body, headers: fields).status == 200
+            }
+            try await cluster.expectRevokedNow([session])
+        }
+
         @Test("a key that is no key is 400, and a call that was refused is refused again")
         func refused() async throws {
             let cluster = try await SharedCluster.ready()

@@ -68,6 +68,7 @@ extension ClusterTests {
             let scope: JSON = ["scope": "device", "wait": "cluster"]
             let own = try await call("POST", "/v1/logout", as: screens.nowhere, on: cluster.nodes[2], body: scope)
             #expect(own.json["revoked"] == 1)
+            #expect(own.header("clear-site-data") != nil)
             try await cluster.expectRevokedNow([screens.nowhere])
             let index = try cluster.redis.call(["KEYS", "\(cluster.namespace):*:u:\(screens.phone.user)"])
             try cluster.redis.call(["DEL", index])
@@ -143,6 +144,38 @@ extension ClusterTests {
             #expect(answer.status == 200 && answer.json["revoked"].int == 1, "\(answer.everything)")
             #expect(answer.header("set-cookie")?.contains("Max-Age=0") == true)
             try await cluster.expectRevokedNow([session])
+        }
+
+        @Test(
+            "a logout that is made again takes the cookies away, too; one of an id that was replaced leaves its newer one"
+        )
+        func again() async throws {
+            let cluster = try await SharedCluster.ready()
+            let sessions = [
+                try await cluster.nodes[0].api.issue(ClusterHarness.newUser()),
+                try await cluster.nodes[0].api.issue(ClusterHarness.newUser()),
+            ]
+            try await revoke(["sessionId": .string(sessions[0].id)], on: cluster.nodes[0], .cluster)
+            let rotated = try await cluster.nodes[0].api.call(
+                "POST", "/v1/sessions/\(sessions[1].id)/rotate", body: ["grace": "0s"])
+            #expect(rotated.status == 200)
+            for (session, code) in zip(sessions, ["session_revoked", "session_superseded"]) {
+                func logout(_ field: (String, String)) async throws -> HTTPAnswer {
+                    try await cluster.nodes[1].api.call(
+                        "POST", "/v1/logout", on: .public,
+                        headers: [field, ("X-CSRF-Token", session.crossSiteToken ?? "")])
+                }
+                try await eventually("node 1 knows of it") {
+                    try await cluster.nodes[1].api.validate(session.token).code == code
+                }
+                let byCookie = try await logout(("Cookie", "__Host-curfew=\(session.token)"))
+                #expect(byCookie.status == 401 && byCookie.code == code, "\(byCookie.everything)")
+                let cleared = byCookie.headers.filter { $0.name.lowercased() == "set-cookie" }
+                #expect(cleared.count == (code == "session_revoked" ? 2 : 0))
+                #expect(cleared.allSatisfy { $0.value.contains("=; Max-Age=0;") })
+                let byToken = try await logout(("Authorization", "Bearer \(session.token)"))
+                #expect(byToken.code == code && byToken.header("set-cookie") == nil)
+            }
         }
 
         @Test("by the cookie alone nothing is changed: 403 csrf_failed")

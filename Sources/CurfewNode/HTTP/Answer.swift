@@ -31,6 +31,7 @@ struct Answer: Sendable {
         }
         if let seconds = problem.code.retryAfterSeconds { fields.append(("Retry-After", String(seconds))) }
         if let excess = problem.excess { fields += excess.fields }
+        fields += problem.cookies.map { ("Set-Cookie", $0) }
         if let allow = problem.allow { fields.append(("Allow", allow)) }
     }
 }

@@ -10,6 +10,8 @@ struct Problem: Error, Equatable, Sendable {
     var allow: String?
     /// `Retry-After` and the RateLimit fields, for `rate_limited`.
     var excess: RateLimitExcess?
+    /// `Set-Cookie`: of a logout that finds nothing to end.
+    var cookies: [String] = []
     /// Validate's answer says `"active":false` too.
     var isInactive = false
     /// No credential was there at all: `WWW-Authenticate` without `error`.

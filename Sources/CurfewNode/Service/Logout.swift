@@ -13,7 +13,7 @@ package enum LogoutScope: String, CaseIterable, Sendable {
 }
 
 extension SessionService {
-    /// Ends the caller's own sessions. Safe to repeat, like revoke.
+    /// Ends the caller's own sessions. Whatever it throws may be repeated.
     package func logout(
         _ session: ActiveSession, _ scope: LogoutScope, options: ChangeOptions
     ) async throws(ServiceError) -> ChangeAnswer {
@@ -23,9 +23,9 @@ extension SessionService {
         case .all: return try await revoke(.user(session.user), options: options)
         case .device:
             guard let device = session.device else { return try await logout(session, .current, options: options) }
-            // By its id, too: where Redis lost its data the index does not name it.
-            let own = try await revoke(.session(session.session), options: options)
-            return own.joined(with: try await revoke(.device(session.user, device), options: options))
+            // By its id, too: where Redis lost its data the index does not name it. And last, so that it can be repeated until then.
+            let others = try await revoke(.device(session.user, device), options: options)
+            return others.joined(with: try await revoke(.session(session.session), options: options))
         }
     }
 

@@ -1,5 +1,5 @@
 // `Idempotency-Key`: the same key gives the same answer, on any node, for ten minutes. Of the answer, 2xx and 4xx, everything is kept but
-// the fields that every answer has.
+// the fields that every answer has. A 202 is not: it says that the work is not complete.
 
 import CurfewCore
 import HTTPTypes
@@ -23,7 +23,8 @@ extension Calls {
         case .work(let attempt):
             do throws(Problem) {
                 let answer = try await work(attempt)
-                await service.settle(call, attempt, answer.kept)
+                // One that is not complete (202) is completed by the next.
+                await service.settle(call, attempt, answer.status == 202 ? nil : answer.kept)
                 return answer
             } catch {
                 // One that came too early may be made again, with the same key.

@@ -14,8 +14,9 @@ extension Calls {
             options = try reader.changeOptions(options)
             try reader.finish()
         }
-        let session = try await renewableCaller(of: request, isChange: true)
-        let change = try await run { () async throws(ServiceError) in
+        let session = try await callerToLogOut(request)
+        if scope == .device, session.device == nil { scope = .current }
+        let change = try await run { [scope] () async throws(ServiceError) in
             try await service.logout(session, scope, options: options)
         }
         var answer = Answer(change)
@@ -24,6 +25,21 @@ extension Calls {
             answer.fields.append(("Clear-Site-Data", #""cookies", "storage""#))
         }
         return answer
+    }
+
+    /// A cookie of a session that is over goes all the same: a logout whose answer was lost is made again by it.
+    private func callerToLogOut(_ request: CallRequest) async throws(Problem) -> ActiveSession {
+        do throws(Problem) {
+            return try await renewableCaller(of: request, isChange: true)
+        } catch {
+            var problem = error
+            if [.sessionRevoked, .sessionExpired, .sessionNotFound].contains(error.code),
+                try credential(of: request).isCookie
+            {
+                problem.cookies = cookies.cleared
+            }
+            throw problem
+        }
     }
 
     func ownSessions(_ request: CallRequest) async throws(Problem) -> Answer {
