@@ -1,14 +1,13 @@
 # Everything there is to run. Each goal installs what it needs through apt where that is missing, and says so.
 
 .DEFAULT_GOAL := help
-.PHONY: run test soak simulate simulate-mutants model faults overload fuzz test-sanitized test-redis-versions test-browser test-interoperability mutants build lint bench clean help build-needs
+.PHONY: run test soak simulate simulate-mutants model faults overload races fuzz test-sanitized test-redis-versions test-browser test-interoperability mutants build lint bench clean help build-needs
 
 # Our own targets, not the dependencies. Read by Package.swift.
 export WARNINGS_AS_ERRORS := 1
 
 nodes ?= 3
 port ?= 8080
-times ?= 20
 only ?=
 SEEDS ?= 300
 seeds ?= $(SEEDS)
@@ -26,6 +25,9 @@ test: build-needs ## Run every test; on real Redis servers and real node process
 	@.ci/install redis-server=redis-server openssl=openssl gcc=gcc
 	@swift test --no-parallel --skip '^(ClusterTests|FaultTests\.FaultRun)'
 	@swift test --no-parallel --skip-build --filter '^ClusterTests'
+
+soak: times ?= 20
+races: times ?= 1000
 
 soak: build-needs ## Repeat the propagation and fault tests (times=20)
 	@.ci/install redis-server=redis-server
@@ -50,6 +52,10 @@ faults: build-needs ## Three real nodes under faults that a nemesis draws, every
 overload: build-needs ## More clients, calls and idle connections than a node takes (connections=10000; needs as many open files, twice)
 	@.ci/install redis-server=redis-server
 	@CURFEW_OVERLOAD_CONNECTIONS=$(connections) swift test --no-parallel --filter '^ClusterTests\.ClusterTests/(Overload|SlowClients|ManyStreams)'
+
+races: build-needs ## Renewals, rotations, uses and logins against revokes on other nodes (times=1000)
+	@.ci/install redis-server=redis-server
+	@CURFEW_RACES=$(times) swift test --no-parallel --filter '^ClusterTests\.ClusterTests/(Refresh|Rotate|Races|LoginStates)'
 
 fuzz: build-needs ## Hostile input against everything that reads it (seconds=60 for each target)
 	@swift build --build-tests

@@ -7,7 +7,7 @@ import Testing
 
 extension ClusterTests {
     @Suite(.cluster()) struct Refresh {
-        /// How many times the races are run: few in CI, `CURFEW_RACES=500` for as many as one likes.
+        /// How many times the races are run: few in CI, more by `make races`.
         static let races = ProcessInfo.processInfo.environment["CURFEW_RACES"].flatMap { Int($0) } ?? 25
 
         @Test("an api session gets a new pair from any node, and within the grace the same one again")

@@ -82,7 +82,9 @@ extension SessionService {
             let failure = ServiceError.stale(detail: staleness(of: partition) ?? "not fresh")
             guard configuration.onStale != .refuse else { throw failure }
             // A Redis that may have forgotten can still know of a revoke that this node missed.
-            if let reason = try? await reads.read(claims, joins: false).refusal(of: claims) { return .refused(reason) }
+            if let reason = try? await reads.read(claims, joins: false).refusal(of: claims, at: clock.boot()) {
+                return .refused(reason)
+            }
             return try servedStale(token, claims, orElse: failure)
         }
         let read: StandInReads.Answer
@@ -95,7 +97,7 @@ extension SessionService {
         // Memory again: what was revoked while Redis was read is revoked.
         let memory = memory(token)
         if case .refused(let reason) = memory { return .refused(RefusalReason(reason)) }
-        if let reason = read.refusal(of: claims) { return .refused(reason) }
+        if let reason = read.refusal(of: claims, at: clock.boot()) { return .refused(reason) }
         guard !ClockSkew.isTooLarge(redis: read.reply.time, before: read.wallBefore, after: clock.wall()) else {
             throw .stale(detail: ClockSkew.detail)
         }
@@ -177,13 +179,13 @@ extension SessionService {
 }
 
 extension StandInReads.Answer {
-    /// What Redis knows of that ends this token.
-    func refusal(of claims: Claims) -> RefusalReason? {
+    /// What Redis knows of that ends this token by now: the grace of an id that was replaced may be over since Redis was asked.
+    func refusal(of claims: Claims, at now: BootTime) -> RefusalReason? {
         if reply.tombstone == .revoked || claims.stamp < reply.cutoff { return .sessionRevoked }
         switch reply.tombstone {
         case .expired: return .sessionExpired
         case .superseded: return .sessionSuperseded
-        case .revoked, nil: return nil
+        case .revoked, nil: return reply.graceLeft.flatMap { now - sentAt < $0 ? nil : .sessionSuperseded }
         }
     }
 }

@@ -302,6 +302,8 @@ struct ReadReply {
     /// The highest cutoff that concerns the session.
     let cutoff: Stamp
     let permissionsChange: PermissionsChange?
+    /// For how long an id that was replaced is good yet, from when Redis was asked; `nil` where it was not.
+    let graceLeft: Duration?
 
     init(_ value: RedisValue) throws(RedisError) {
         var reader = try ReplyReader(value, operation: "read")
@@ -332,6 +334,11 @@ struct ReadReply {
         } else {
             permissionsChange = nil
         }
+        let left = try reader.text()
+        guard let grace = left.isEmpty ? .some(nil) : Int64(left).map({ Optional(Duration.milliseconds($0)) }) else {
+            throw .unexpectedReply(operation: "read", expected: "milliseconds")
+        }
+        graceLeft = grace
     }
 }
 

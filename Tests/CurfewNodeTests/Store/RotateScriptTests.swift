@@ -38,7 +38,9 @@ import Testing
                 return
             }
             #expect(try await bench.read(first).tombstone == nil)
+            #expect(try await bench.read(first).graceLeft.map { .zero < $0 && $0 <= .seconds(60) } == true)
             #expect(try await bench.read(second).tombstone == nil)
+            #expect(try await bench.read(second).graceLeft == nil)
             #expect(refusal(try await bench.rotate(first)) == .sessionSuperseded)
             let third = first.rotated(to: 2)
             #expect(try rotated(try await bench.rotate(second, grace: 0)).number == 2)
@@ -48,6 +50,28 @@ import Testing
             // One login, however often it got another id.
             #expect(try bench.command("ZRANGE", "t:{3}:u:\(Bench.user)", "0", "-1") == "\(first) ")
             #expect(try bench.command("ZRANGE", "t:{3}:due", "0", "-1") == "\(first)")
+        }
+    }
+
+    @Test("what was read within a grace is no good for longer than that, however late it is looked at")
+    func readWithinGrace() async throws {
+        try await Bench.run { bench in
+            let (id, issued) = try await bench.issue(1)
+            let claims = Claims(
+                issuer: "curfew", audience: "test", user: try #require(UserID(Bench.user)), session: id,
+                issuedAt: WallTime(seconds: 1),
+                expiresAt: WallTime(seconds: 9_999_999_999), kind: .web, stamp: issued.stamp, device: nil, tenant: nil,
+                permissions: .none, permissionsVersion: 0)
+            let sentAt = BootTime(nanoseconds: 1_000_000_000)
+            func refusals(_ ages: Duration...) async throws -> [RefusalReason?] {
+                let read = StandInReads.Answer(
+                    reply: try await bench.read(id), sentAt: sentAt, wallBefore: WallTime(seconds: 1))
+                return ages.map { read.refusal(of: claims, at: sentAt + $0) }
+            }
+            #expect(try await refusals(.zero, .seconds(1000)) == [nil, nil])
+            _ = try rotated(try await bench.rotate(id, grace: 60_000))
+            #expect(
+                try await refusals(.zero, .seconds(30), .seconds(60)) == [nil, nil, .sessionSuperseded])
         }
     }
 
