@@ -33,9 +33,10 @@ extension ClusterTests {
                     return try await node.api.call("GET", path).json["lastActiveAt"] != issued
                 }
             }
+            let dues = try cluster.redis.call(["KEYS", "\(cluster.namespace):*:due"]).split(separator: "\n")
             for session in ended {
                 #expect(try cluster.redis.call(["KEYS", "*:s:\(session.id)"]).isEmpty)
-                for due in try cluster.redis.call(["KEYS", "\(cluster.namespace):*:due"]).split(separator: "\n") {
+                for due in dues {
                     #expect(try cluster.redis.call(["ZSCORE", String(due), session.id]).isEmpty)
                 }
             }

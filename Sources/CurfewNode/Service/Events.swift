@@ -69,7 +69,7 @@ extension SessionService {
         func stream(_ first: SessionEvent?, version: UInt64) -> SessionEvents {
             SessionEvents(claims: claims, signals: signals, first: first, version: version)
         }
-        guard let lastID, await !missed(since: lastID, claims, seeksEnd: false).isComplete else {
+        guard let lastID, await !isLogged(lastID, claims) else {
             return stream(nil, version: claims.permissionsVersion)
         }
         let change: PermissionsChange? = if case .live(let change) = standing(claims) { change } else { nil }
@@ -79,7 +79,7 @@ extension SessionService {
 
     /// A stream that says only how the session ended: in the words of the event that ended it, where the log still has that.
     private func ended(_ news: SessionEvent.News, _ claims: Claims, since lastID: String) async -> SessionEvents {
-        let end = await missed(since: lastID, claims, seeksEnd: true).end
+        let end = await loggedEnd(of: claims, since: lastID)
         let id = end.map { FenceToken(partition: claims.session.partition, position: $0.position) }
         return SessionEvents(
             claims: claims, signals: AsyncStream { nil }, first: event(end?.end(of: claims) ?? news, claims, id),

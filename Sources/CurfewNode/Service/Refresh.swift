@@ -100,9 +100,14 @@ extension SessionService {
         }
         // A token that has run out says nothing of its session: a browser that was closed for days comes back with one.
         if let reason = refusal(of: token), reason != .tokenExpired { throw .tokenRefused(reason) }
+        return Renewable(view: try await stored(claims), generation: nil)
+    }
+
+    /// The record of a token's session, which must be its user's.
+    func stored(_ claims: Claims) async throws(ServiceError) -> SessionView {
         let view = try await stored(claims.session)
         guard view.user == claims.user else { throw .tokenRefused(.sessionNotFound) }
-        return Renewable(view: view, generation: nil)
+        return view
     }
 
     /// The record as it is. What this node knows to be over is refused without asking.

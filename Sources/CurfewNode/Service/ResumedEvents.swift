@@ -11,22 +11,14 @@ enum Resumption {
     case listens(until: WallTime)
 }
 
-/// What the log has since the last event that was seen.
-struct MissedEvents {
-    /// Whether the log still has that event itself.
-    var isComplete = false
-    /// The event that ended the session.
-    var end: Event?
-}
-
 extension SessionService {
     /// Throws `tokenRefused` where nothing is known of the session but that this token is no good.
     func resumption(of claims: Claims, refusedFor reason: RefusalReason) async throws(ServiceError) -> Resumption {
         var reason = reason
         if reason == .tokenExpired {
             do throws(ServiceError) {
-                let view = try await stored(claims.session)
-                guard view.user == claims.user, !view.isOver(at: clock.wall()) else { return .over(.expired) }
+                let view = try await stored(claims)
+                guard !view.isOver(at: clock.wall()) else { return .over(.expired) }
                 // A session of kind api is renewed by its refresh token only.
                 guard view.kind != .api else { throw .tokenRefused(.tokenExpired) }
                 return .listens(until: view.expiresAt)
@@ -44,26 +36,33 @@ extension SessionService {
         }
     }
 
-    /// Reads the log from `lastID` on: its first entry, and where the session's end is sought as much as a few pages hold. Where Redis can't be
-    /// asked, nobody knows.
-    func missed(since lastID: String, _ claims: Claims, seeksEnd: Bool) async -> MissedEvents {
-        var missed = MissedEvents()
-        let partition = claims.session.partition
-        guard let token = FenceToken(lastID), token.partition == partition else { return missed }
-        var from = token.position
-        for page in 0..<(seeksEnd ? Self.soughtPages : 1) {
-            let count = seeksEnd ? Self.soughtPerPage : 1
-            let events = try? await read(from: partition) { [from] client throws(RedisError) in
-                try LogPage.events(
-                    in: try await client.send(LogPage.command(from: from, count: count, of: partition, keys)))
-            }
-            guard let events, events.first?.position == from else { return missed }
-            if page == 0 { missed.isComplete = true }
-            missed.end = events.first { $0.end(of: claims) != nil }
-            guard missed.end == nil, events.count == count, let last = events.last else { return missed }
-            from = last.position
+    /// Whether the log still has this event. What came since is told from the state.
+    func isLogged(_ lastID: String, _ claims: Claims) async -> Bool {
+        guard let token = FenceToken(lastID) else { return false }
+        return await logged(from: token, count: 1, claims) != nil
+    }
+
+    /// The event behind `lastID` that ended this session, as far as a few pages of the log reach.
+    func loggedEnd(of claims: Claims, since lastID: String) async -> Event? {
+        guard var from = FenceToken(lastID) else { return nil }
+        for _ in 0..<Self.soughtPages {
+            guard let events = await logged(from: from, count: Self.soughtPerPage, claims) else { return nil }
+            if let end = events.first(where: { $0.end(of: claims) != nil }) { return end }
+            guard events.count == Self.soughtPerPage, let last = events.last else { return nil }
+            from = FenceToken(partition: from.partition, position: last.position)
         }
-        return missed
+        return nil
+    }
+
+    /// A page of the session's log that begins with this event; `nil` where the log has it no more, or Redis can't be asked.
+    private func logged(from token: FenceToken, count: Int, _ claims: Claims) async -> [Event]? {
+        let partition = claims.session.partition
+        guard token.partition == partition else { return nil }
+        let events = try? await read(from: partition) { client throws(RedisError) in
+            let command = LogPage.command(from: token.position, count: count, of: partition, keys)
+            return try LogPage.events(in: try await client.send(command))
+        }
+        return events?.first?.position == token.position ? events : nil
     }
 
     private static let soughtPages = 8

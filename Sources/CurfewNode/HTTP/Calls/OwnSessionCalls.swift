@@ -15,13 +15,12 @@ extension Calls {
             try reader.finish()
         }
         let session = try await callerToLogOut(request)
-        if scope == .device, session.device == nil { scope = .current }
-        let change = try await run { [scope] () async throws(ServiceError) in
+        let change = try await run { () async throws(ServiceError) in
             try await service.logout(session, scope, options: options)
         }
         var answer = Answer(change)
         if scope != .others { answer.clearCookies(cookies) }
-        if scope == .current || scope == .all {
+        if scope == .current || scope == .all || scope == .device && session.device == nil {
             answer.fields.append(("Clear-Site-Data", #""cookies", "storage""#))
         }
         return answer
