@@ -77,11 +77,12 @@ package struct Node: Sendable {
         }
         let threads = configuration.threads.map { MultiThreadedEventLoopGroup(numberOfThreads: $0) }
         let keys = APIKeys(configuration.apiKeys)
+        let files = FileReloader(reloadedFiles(into: keys), logger: logger)
         let listeners = HTTPListeners(
             configuration: configuration, service: service, keys: keys, logger: logger,
             group: threads ?? MultiThreadedEventLoopGroup.singleton)
         let services: [any Service] =
-            [propagation] + (service.driver.audit.map { [$0] } ?? []) + reloader(of: keys)
+            [propagation] + (service.driver.audit.map { [$0] } ?? []) + [files]
             + listeners.services().map { AfterFirstContact(service: $0, checks: propagation.checks) }
         var group = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint],
@@ -97,10 +98,16 @@ package struct Node: Sendable {
 }
 
 extension Node {
-    private func reloader(of keys: APIKeys) -> [any Service] {
-        guard let path = configuration.apiKeysFile else { return [] }
-        let fixed = configuration.apiKeys.filter { $0.name == APIKey.commandLineName }
-        return [APIKeyReloader(path: path, fixed: fixed, keys: keys, logger: logger)]
+    private func reloadedFiles(into keys: APIKeys) -> [ReloadedFile] {
+        var files: [ReloadedFile] = []
+        if let path = configuration.apiKeysFile {
+            let fixed = configuration.apiKeys.filter { $0.name == APIKey.commandLineName }
+            files.append(.apiKeys(path, fixed: fixed, into: keys))
+        }
+        if let path = configuration.signingKeysFile {
+            files.append(.signingKeys(path, into: service.currentKeyRing, clock: service.clock))
+        }
+        return files
     }
 }
 
@@ -129,16 +136,17 @@ extension NodeConfiguration {
     }
 
     package func keyRing() throws(SettingError) -> KeyRing {
+        guard let ring = KeyRing(try allSigningKeys(), issuer: issuer, audience: audience) else {
+            throw SettingError(
+                setting: "issuer", value: issuer, expected: "1 to 128 bytes without control characters, like audience")
+        }
+        return ring
+    }
+
+    private func allSigningKeys() throws(SettingError) -> [SigningKey] {
+        guard signingKeys.isEmpty else { return signingKeys }
         do {
-            let key = try SigningKey.derived(fromSecret: Array(signingSecret.utf8))
-            guard let ring = KeyRing(signing: key, issuer: issuer, audience: audience) else {
-                throw SettingError(
-                    setting: "issuer", value: issuer,
-                    expected: "1 to 128 bytes without control characters, like audience")
-            }
-            return ring
-        } catch let error as SettingError {
-            throw error
+            return [try SigningKey.derived(fromSecret: Array(signingSecret.utf8))]
         } catch {
             throw SettingError(setting: "signing-secret", value: "***", expected: "at least 32 bytes")
         }

@@ -29,6 +29,10 @@ package struct NodeConfiguration: Sendable {
     package var redisTimeout = Duration.seconds(2)
     /// HS256 secret of at least 32 bytes. Never logged.
     package var signingSecret = ""
+    /// Instead of the secret: keys that take turns.
+    package var signingKeys: [SigningKey] = []
+    /// Where they came from, to be read again when it changes.
+    package var signingKeysFile: String?
     /// Must match in every token, exactly.
     package var issuer = "curfew"
     package var audience = "curfew"

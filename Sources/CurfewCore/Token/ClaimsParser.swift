@@ -10,9 +10,9 @@ enum Scratch {
     static let payloadBytes = maximumTokenBytes * 3 / 4 + 16
     /// Ids without their escapes: sub, did, ten.
     static let plainBytes = 3 * IdentifierRule.maximumBytes
-    /// The two codes that are compared.
+    /// The signature, and the code that it is compared with.
     static let signatureStart = payloadBytes + plainBytes
-    static let codeStart = signatureStart + MACKey.byteCount + 16
+    static let codeStart = signatureStart + Signer.maximumBytes + 16
     static let byteCount = codeStart + MACKey.byteCount
 }
 

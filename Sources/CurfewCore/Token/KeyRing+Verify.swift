@@ -9,27 +9,28 @@ extension KeyRing {
     ) -> Result<ClaimsView, TokenRefusal> {
         precondition(scratch.count >= Self.scratchBytes)
         guard let base = token.baseAddress, let scratch = scratch.baseAddress else { return .failure(.malformed) }
-        // The signature is always 43 digits long, so its dot has one place. Any dot too many is no base64url digit.
-        let signedCount = token.count - Base64URL.encodedCount(MACKey.byteCount) - 1
-        guard token.count <= Self.maximumTokenBytes, signedCount > 0, base[signedCount] == UInt8(ascii: ".")
-        else { return .failure(.malformed) }
-        let signed = UnsafeRawBufferPointer(start: base, count: signedCount)
+        guard token.count <= Self.maximumTokenBytes else { return .failure(.malformed) }
         let key: (index: Int, headerCount: Int)
-        switch self.key(of: signed, scratch: scratch) {
+        switch self.key(of: token, scratch: scratch) {
         case .success(let found): key = found
         case .failure(let refusal): return .failure(refusal)
         }
+        // A key's signatures are all of one length, so their dot has one place. Any dot too many is no base64url digit.
+        let signatureBytes = keys[key.index].signer.signatureBytes
+        let signedCount = token.count - Base64URL.encodedCount(signatureBytes) - 1
+        guard signedCount >= key.headerCount, base[signedCount] == UInt8(ascii: ".") else { return .failure(.malformed) }
 
         let payload = UnsafeRawBufferPointer(start: base + key.headerCount, count: signedCount - key.headerCount)
         let signature = UnsafeRawBufferPointer(
             start: base + signedCount + 1, count: token.count - signedCount - 1)
         guard let decoded = Base64URL.decode(payload, into: scratch),
-            Base64URL.decode(signature, into: scratch + Scratch.signatureStart)?.count == MACKey.byteCount
+            Base64URL.decode(signature, into: scratch + Scratch.signatureStart)?.count == signatureBytes
         else { return .failure(.malformed) }
 
-        let code = scratch + Scratch.codeStart
-        keys[key.index].mac.authenticate(signed, into: code.assumingMemoryBound(to: UInt8.self))
-        guard ConstantTime.areEqual(code, scratch + Scratch.signatureStart, count: MACKey.byteCount)
+        let signed = UnsafeRawBufferPointer(start: base, count: signedCount)
+        guard
+            keys[key.index].signer.accepts(
+                scratch + Scratch.signatureStart, of: signed, code: scratch + Scratch.codeStart)
         else { return .failure(.signatureInvalid) }
 
         guard
@@ -41,16 +42,19 @@ extension KeyRing {
     /// Which key the header names, and how long the header and its dot are. Tokens of our own begin with exactly the
     /// bytes that each key has at hand; any other header is read.
     private func key(
-        of signed: UnsafeRawBufferPointer, scratch: UnsafeMutableRawPointer
+        of token: UnsafeRawBufferPointer, scratch: UnsafeMutableRawPointer
     ) -> Result<(index: Int, headerCount: Int), TokenRefusal> {
-        for index in keys.indices where signed.begins(with: keys[index].headerSegment) {
+        for index in keys.indices where token.begins(with: keys[index].headerSegment) {
             return .success((index, keys[index].headerSegment.count))
         }
-        guard let dot = signed.firstIndex(of: UInt8(ascii: ".")),
-            let decoded = Base64URL.decode(UnsafeRawBufferPointer(rebasing: signed[..<dot]), into: scratch),
-            let id = TokenHeader.keyID(scratch, count: decoded.count, isASCII: decoded.isASCII)
+        guard let dot = token.firstIndex(of: UInt8(ascii: ".")),
+            let decoded = Base64URL.decode(UnsafeRawBufferPointer(rebasing: token[..<dot]), into: scratch),
+            let header = TokenHeader.read(scratch, count: decoded.count, isASCII: decoded.isASCII)
         else { return .failure(.malformed) }
-        for index in keys.indices where id.elementsEqual(keys[index].id.utf8) { return .success((index, dot + 1)) }
+        for index in keys.indices where header.keyID.elementsEqual(keys[index].id.utf8) {
+            // The key says what it is used with, never the token (RFC 8725 section 3.1).
+            return header.algorithm == keys[index].algorithm ? .success((index, dot + 1)) : .failure(.malformed)
+        }
         return .failure(.signatureInvalid)
     }
 }

@@ -1,5 +1,6 @@
 // The keys of a cluster and the issuer and audience that its tokens name: what it takes to sign a token and to read
-// one. Rotating keys means a ring with both the old and the new one; either verifies, one signs.
+// one. Rotating keys means a ring with both the old and the new one; either verifies, and which one signs follows from when the token
+// is issued: so all nodes with the same ring sign the same token with the same key, without a word between them.
 
 /// Why a token can't be made.
 public enum TokenEncodingError: Error, Equatable, Sendable {
@@ -24,20 +25,20 @@ public struct KeyRing: Sendable {
     public let issuer: String
     /// `aud` of every token.
     public let audience: String
-    /// The signing key first.
+    /// The youngest first.
     let keys: [SigningKey]
     let issuerBytes: [UInt8]
     let audienceBytes: [UInt8]
     /// What every payload that the ring encodes begins with.
     let opening: [UInt8]
 
-    /// `signing` signs, it and `verifying` verify. `nil` where two keys have one id, where there are more than 32, or
-    /// where issuer or audience are not 1–128 bytes without control characters.
-    public init?(signing: SigningKey, verifying: [SigningKey] = [], issuer: String, audience: String) {
-        keys = [signing] + verifying
-        guard keys.count <= Self.maximumKeys, Set(keys.map(\.id)).count == keys.count,
+    /// Of keys that are active from the same moment on, the first counts as the youngest. `nil` where there are no keys or more than
+    /// 32, where two have one id, or where issuer or audience are not 1–128 bytes without control characters.
+    public init?(_ keys: [SigningKey], issuer: String, audience: String) {
+        guard (1...Self.maximumKeys).contains(keys.count), Set(keys.map(\.id)).count == keys.count,
             IdentifierRule.accepts(issuer), IdentifierRule.accepts(audience)
         else { return nil }
+        self.keys = keys.sorted { $0.activeFrom > $1.activeFrom }
         self.issuer = issuer
         self.audience = audience
         issuerBytes = Array(issuer.utf8)
@@ -45,10 +46,27 @@ public struct KeyRing: Sendable {
         opening = Array("{\"iss\":\(quoted(issuer)),\"aud\":\(quoted(audience)),".utf8)
     }
 
-    /// The ids of all keys, the signing one first.
+    /// The ids of all keys, the youngest first.
     public var keyIDs: [String] { keys.map(\.id) }
 
-    /// Signs `claims`: a compact JWT (RFC 7519) in ASCII. Refuses what verify would refuse.
+    /// Those that are no secret, active or not yet: whoever verifies elsewhere knows them before they count.
+    public var publicKeys: [PublicKey] { keys.compactMap(\.publicKey) }
+
+    /// What signs at a moment: the youngest key that is active by then; the oldest one always is.
+    public func signingKey(at time: WallTime) -> SigningKey {
+        keys.first { $0.activeFrom <= time } ?? keys[keys.count - 1]
+    }
+
+    /// How many bytes a token of these claims has at most, whatever key signs it, now or after a rotation.
+    public func largestTokenBytes(of claims: Claims) -> Int {
+        Self.longestHeaderBytes + Base64URL.encodedCount(opening.count + claims.json.count) + 1
+            + Base64URL.encodedCount(Signer.maximumBytes)
+    }
+
+    private static let longestHeaderBytes =
+        SigningKey.headerSegment(.hs256, id: String(repeating: "k", count: SigningKey.maximumIDBytes)).count
+
+    /// Signs `claims` with the key of when they were issued: a compact JWT (RFC 7519) in ASCII. Refuses what verify would refuse.
     public func encode(_ claims: Claims) throws(TokenEncodingError) -> [UInt8] {
         guard claims.issuer.utf8.elementsEqual(issuerBytes), claims.audience.utf8.elementsEqual(audienceBytes)
         else { throw .foreign }
@@ -56,18 +74,18 @@ public struct KeyRing: Sendable {
         guard claims.issuedAt.seconds >= 0, claims.expiresAt.seconds >= 0, claims.stamp.microseconds <= largest,
             claims.permissionsVersion <= largest
         else { throw .outOfRange }
-        let key = keys[0]
+        let key = signingKey(at: claims.issuedAt)
         let payload = opening + claims.json
         let bytes =
             key.headerSegment.count + Base64URL.encodedCount(payload.count) + 1
-            + Base64URL.encodedCount(MACKey.byteCount)
+            + Base64URL.encodedCount(key.signer.signatureBytes)
         guard bytes <= Self.maximumTokenBytes else { throw .tooLarge(bytes: bytes) }
         var token = key.headerSegment
         token.reserveCapacity(bytes)
         Base64URL.encode(payload, to: &token)
-        let code = key.mac.code(for: token)
+        let signature = key.signer.signature(of: token)
         token.append(UInt8(ascii: "."))
-        Base64URL.encode(code, to: &token)
+        Base64URL.encode(signature, to: &token)
         assert(token.count == bytes)
         return token
     }

@@ -22,9 +22,9 @@ public struct RefreshToken: Hashable, Sendable {
 }
 
 extension KeyRing {
-    /// Signed with the newest key.
-    public func encode(_ token: RefreshToken) -> String {
-        keys[0].refresh.sealed(token.message)
+    /// Signed with the key of when it is given out.
+    public func encode(_ token: RefreshToken, issuedAt: WallTime) -> String {
+        signingKey(at: issuedAt).refresh.sealed(token.message)
     }
 
     /// Throws `malformed` for what no node could have written, `signatureInvalid` where no key of the ring made it.
@@ -42,7 +42,9 @@ extension KeyRing {
     }
 
     /// What a browser sends back beside its cookie (OWASP's signed double submit, bound to the session).
-    public func crossSiteToken(of session: SessionID) -> String { keys[0].crossSite.code(for: session.description) }
+    public func crossSiteToken(of session: SessionID, at now: WallTime) -> String {
+        signingKey(at: now).crossSite.code(for: session.description)
+    }
 
     /// Whether it is this session's.
     public func isCrossSiteToken(_ text: String, of session: SessionID) -> Bool {

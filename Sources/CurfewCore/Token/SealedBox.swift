@@ -59,9 +59,9 @@ struct SealingKey: Sendable {
 }
 
 extension KeyRing {
-    /// Seals a text that any node with this ring may open, under the same name.
-    public func sealed(_ text: [UInt8], name: String) -> [UInt8] {
-        keys[0].sealing.sealed(text, name: Array(name.utf8))
+    /// Seals a text, now, that any node with this ring may open, under the same name.
+    public func sealed(_ text: [UInt8], name: String, at now: WallTime) -> [UInt8] {
+        signingKey(at: now).sealing.sealed(text, name: Array(name.utf8))
     }
 
     /// `nil` for what no node sealed under this name.
@@ -73,5 +73,13 @@ extension KeyRing {
     }
 
     /// Tells one request's body from another, and tells nobody else what it was.
-    public func code(ofBody digest: String) -> String { keys[0].bodies.code(for: digest) }
+    public func code(ofBody digest: String, at now: WallTime) -> String {
+        signingKey(at: now).bodies.code(for: digest)
+    }
+
+    /// Whether a node made this code of that body, with whatever key.
+    public func isCode(_ text: String, ofBody digest: String) -> Bool {
+        let given = Array(text.utf8)
+        return keys.contains { ConstantTime.areEqual(Array($0.bodies.code(for: digest).utf8), given) }
+    }
 }

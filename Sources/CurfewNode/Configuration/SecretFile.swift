@@ -1,12 +1,19 @@
-// A file that holds one secret, as orchestrators mount them: read once, at start.
+// Files with secrets, as orchestrators mount them: what others can read is no secret and is refused.
 
 import Foundation
 
-enum SecretFile {
-    private static let maximumBytes = 4096
+package enum SecretFile {
+    private static let maximumSecretBytes = 4096
 
-    /// Its content, without the newline at its end. Others must not read it, nor its group write it.
-    static func load(path: String) throws(Setting.Expectation) -> String {
+    /// A file that holds one secret and nothing else: its content, without the newline at its end.
+    package static func load(path: String) throws(Setting.Expectation) -> String {
+        var text = try text(path: path, maximumBytes: maximumSecretBytes)
+        if text.hasSuffix("\r\n") || text.hasSuffix("\n") { text.removeLast() }
+        return text
+    }
+
+    /// Its content. Others must not read it, nor its group write it.
+    static func text(path: String, maximumBytes: Int) throws(Setting.Expectation) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Setting.Expectation("a file that can be read") }
         defer { close(descriptor) }
@@ -22,10 +29,9 @@ enum SecretFile {
         var bytes = [UInt8](repeating: 0, count: maximumBytes + 1)
         let count = read(descriptor, &bytes, bytes.count)
         guard count >= 0 else { throw Setting.Expectation("a file that can be read") }
-        guard count <= maximumBytes, var text = String(validating: bytes.prefix(count), as: UTF8.self) else {
+        guard count <= maximumBytes, let text = String(validating: bytes.prefix(count), as: UTF8.self) else {
             throw Setting.Expectation("at most \(maximumBytes) bytes of UTF-8")
         }
-        if text.hasSuffix("\r\n") || text.hasSuffix("\n") { text.removeLast() }
         return text
     }
 }

@@ -109,6 +109,14 @@ extension Setting {
             configuration.signingSecret = try SecretFile.load(path: text)
         },
         .init(
+            "signing-keys", .keys, form: "file", default: "none",
+            "File of signing keys instead, as \"curfew keys generate\" writes it; read again when it changes, and on SIGHUP."
+        ) { configuration, text throws(Expectation) in
+            guard configuration.signingSecret.isEmpty else { throw Expectation("no signing-secret beside it") }
+            configuration.signingKeys = try SigningKeyFile.load(path: text).keys()
+            configuration.signingKeysFile = text
+        },
+        .init(
             "issuer", .keys, form: "name", default: "curfew", "Issuer (iss) of every token; must match exactly."
         ) { configuration, text in configuration.issuer = text },
         .init(

@@ -45,8 +45,9 @@ extension NodeConfiguration {
     private func validateKeys() throws(SettingError) {
         let size = signingSecret.utf8.count
         try require(
-            size >= 32, "signing-secret", size == 0 ? "nothing" : "(secret, \(size) bytes)",
-            "at least 32 bytes, the same on every node, such as \"openssl rand -base64 32\" prints")
+            size >= 32 || !signingKeys.isEmpty, "signing-secret",
+            size == 0 ? "nothing" : "(secret, \(size) bytes)",
+            "at least 32 bytes, the same on every node, such as \"openssl rand -base64 32\" prints, or signing-keys")
         for (name, text) in [("issuer", issuer), ("audience", audience)] {
             try require(
                 (1...128).contains(text.utf8.count) && !text.unicodeScalars.contains(where: Self.isControl),

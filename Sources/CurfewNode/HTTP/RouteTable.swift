@@ -95,6 +95,10 @@ extension RouteTable {
                 answers: [(200, "Change"), (202, "Change")],
                 problems: validateProblems + [.notFound, .crossSiteTokenFailed]),
             describing(access: .open),
+            Route(
+                call: .keySet, method: .get, path: "/.well-known/jwks.json", access: .open,
+                summary: "The public keys of EdDSA and ES256 (RFC 7517), those that will sign later among them.",
+                answers: [(200, "KeySet")]),
         ]
 
     fileprivate static let adminCalls =

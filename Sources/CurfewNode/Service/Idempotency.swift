@@ -13,7 +13,7 @@ struct IdempotentCall: Sendable {
 
     /// SHA-256 of call, caller and key, hexadecimal.
     fileprivate let hash: String
-    /// Of the body, under a key that only the nodes have.
+    /// SHA-256 of the body, hexadecimal: never kept as it is.
     fileprivate let body: String
     fileprivate let partition: Partition
     /// How long an attempt may be under way.
@@ -22,13 +22,13 @@ struct IdempotentCall: Sendable {
     init(call: String, caller: String, key: String, body: [UInt8], lease: Duration, _ service: SessionService) {
         // None of the first two holds a line break.
         hash = sha256(Array("\(call)\n\(caller)\n\(key)".utf8)).hexadecimal
-        self.body = service.keyRing.code(ofBody: sha256(body).hexadecimal)
+        self.body = sha256(body).hexadecimal
         partition = service.count.partition(ofUser: hash.utf8)
         self.lease = lease
     }
 
-    /// What an answer is sealed under.
-    fileprivate var name: String { "\(hash) \(body)" }
+    /// What an answer is sealed under. `code`: of the body, under a key that only the nodes have.
+    fileprivate func name(_ code: String) -> String { "\(hash) \(code)" }
 }
 
 /// The work of a call, from its first attempt on.
@@ -56,18 +56,18 @@ extension SessionService {
         let result = try await send(to: call.partition) { followed throws(RedisError) in
             let (now, stored) = try await self.stored(key, on: followed.link)
             var pending = StoredCall(
-                body: call.body, begunAt: now, drawn: (surroundings.random(), surroundings.random()),
+                body: keyRing.code(ofBody: call.body, at: clock.wall()), begunAt: now, drawn: (surroundings.random(), surroundings.random()),
                 state: .pending(until: now + call.lease.wholeMilliseconds))
             if let stored {
-                guard stored.body == call.body else { return Result<IdempotencyClaim, Obstacle>.failure(.otherBody) }
+                guard keyRing.isCode(stored.body, ofBody: call.body) else { return Result<IdempotencyClaim, Obstacle>.failure(.otherBody) }
                 switch stored.state {
                 case .done(let sealed):
                     // What these keys can't open was sealed by others, which are gone: it is done again.
-                    if let answer = keyRing.opened(sealed, name: call.name) { return .success(.done(answer)) }
+                    if let answer = keyRing.opened(sealed, name: call.name(stored.body)) { return .success(.done(answer)) }
                 case .pending(let until):
                     guard until <= now else { return .failure(.busy) }
                 }
-                (pending.begunAt, pending.drawn) = (stored.begunAt, stored.drawn)
+                (pending.body, pending.begunAt, pending.drawn) = (stored.body, stored.begunAt, stored.drawn)
             }
             let isTaken = try await put(pending, key, isFirst: stored == nil, on: followed.link)
             guard isTaken else { return .failure(.busy) }
@@ -91,10 +91,13 @@ extension SessionService {
         _ = try? await send(to: call.partition) { followed throws(RedisError) in
             let (_, stored) = try await self.stored(key, on: followed.link)
             if case .done? = stored?.state { return false }
+            let now = clock.wall()
+            let body = stored?.body ?? keyRing.code(ofBody: call.body, at: now)
             let state =
-                answer.map { StoredCall.State.done(keyRing.sealed($0, name: call.name)) } ?? .pending(until: 0)
+                answer.map { StoredCall.State.done(keyRing.sealed($0, name: call.name(body), at: now)) }
+                ?? .pending(until: 0)
             return try await put(
-                StoredCall(body: call.body, begunAt: work.begunAt, drawn: work.drawn, state: state), key,
+                StoredCall(body: body, begunAt: work.begunAt, drawn: work.drawn, state: state), key,
                 isFirst: false,
                 on: followed.link)
         }
@@ -133,7 +136,7 @@ private struct StoredCall {
         case done([UInt8])
     }
 
-    let body: String
+    var body: String
     var begunAt: Int64
     var drawn: (high: UInt64, low: UInt64)
     let state: State

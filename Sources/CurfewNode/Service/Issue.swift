@@ -53,7 +53,7 @@ extension SessionService {
             session: session, user: request.user, device: request.device, kind: request.kind, token: try sign(claims),
             issuedAt: claims.issuedAt, expiresAt: claims.expiresAt, sessionExpiresAt: sessionExpiresAt,
             refreshToken: request.kind == .api
-                ? keyRing.encode(RefreshToken(session: session, generation: 1)) : nil)
+                ? keyRing.encode(RefreshToken(session: session, generation: 1), issuedAt: issuedAt) : nil)
     }
 
     /// What this very request made before. Everything in the answer is in the record, and a signature is the same each time.
@@ -148,7 +148,8 @@ extension SessionService {
         let draft = claims(
             request, SessionID(partition: partition, high: 0, low: 0), issuedAt: clock.wall(),
             stamp: Stamp(UInt64(Int64.max)), version: UInt64(Int64.max))
-        let bytes = try sign(draft).utf8.count
+        let bytes = keyRing.largestTokenBytes(of: draft)
+        guard bytes <= KeyRing.maximumTokenBytes else { throw Self.tooLarge(bytes) }
         guard request.kind == .api || bytes <= Cookies.maximumTokenBytes else {
             throw .outOfRange(
                 detail:
@@ -174,13 +175,15 @@ extension SessionService {
             return String(decoding: try keyRing.encode(claims), as: UTF8.self)
         } catch {
             switch error {
-            case .tooLarge(let bytes):
-                throw .outOfRange(
-                    detail: "permissions: the token would have \(bytes) bytes, at most \(KeyRing.maximumTokenBytes) fit"
-                )
+            case .tooLarge(let bytes): throw Self.tooLarge(bytes)
             case .foreign, .outOfRange:
                 throw .outOfRange(detail: "the session's times or issuer do not fit into a token")
             }
         }
+    }
+
+    private static func tooLarge(_ bytes: Int) -> ServiceError {
+        .outOfRange(
+            detail: "permissions: the token would have \(bytes) bytes, at most \(KeyRing.maximumTokenBytes) fit")
     }
 }

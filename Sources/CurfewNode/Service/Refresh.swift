@@ -160,7 +160,9 @@ extension SessionService {
             session: view.session, user: view.user, device: view.device, kind: view.kind, token: try sign(claims),
             issuedAt: claims.issuedAt, expiresAt: claims.expiresAt, sessionExpiresAt: renewed.expiresAt,
             refreshToken: hasRefreshToken
-                ? keyRing.encode(RefreshToken(session: view.session, generation: renewed.generation)) : nil)
+                ? keyRing.encode(
+                    RefreshToken(session: view.session, generation: renewed.generation), issuedAt: claims.issuedAt)
+                : nil)
     }
 
     /// What a token of this session says.

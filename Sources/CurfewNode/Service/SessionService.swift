@@ -8,7 +8,7 @@ import Synchronization
 /// The verbs of one node. Safe from any thread; nothing is kept between calls but what the partitions hold.
 package final class SessionService: Sendable {
     /// For the fast path too.
-    package let keyRing: KeyRing
+    package let currentKeyRing: CurrentKeyRing
     package let table: PartitionTable
     package let clock: NodeClock
     package let configuration: NodeConfiguration
@@ -25,7 +25,7 @@ package final class SessionService: Sendable {
         keyRing: KeyRing, table: PartitionTable, clock: NodeClock, configuration: NodeConfiguration,
         driver: FeedDriver, logger: Logger
     ) {
-        self.keyRing = keyRing
+        currentKeyRing = CurrentKeyRing(keyRing)
         self.table = table
         self.clock = clock
         self.configuration = configuration
@@ -33,6 +33,14 @@ package final class SessionService: Sendable {
         self.driver = driver
         self.logger = logger
         reads = StandInReads(driver: driver)
+    }
+
+    /// As it is now: what needs it twice for one answer keeps it.
+    package var keyRing: KeyRing { currentKeyRing.value }
+
+    /// What a browser sends back beside its cookie.
+    func crossSiteToken(of session: SessionID) -> String {
+        keyRing.crossSiteToken(of: session, at: clock.wall())
     }
 
     var surroundings: any Surroundings { driver.surroundings }

@@ -12,6 +12,12 @@ struct DevCluster: Sendable {
         var redis: String?
         var environment: [String: String]
 
+        /// Then `dev` makes up a secret.
+        var lacksSigningKey: Bool {
+            ["CURFEW_SIGNING_SECRET", "CURFEW_SIGNING_SECRET_FILE", "CURFEW_SIGNING_KEYS"]
+                .allSatisfy { environment[$0] == nil }
+        }
+
         /// Public and admin, node by node.
         var ports: [Int] { Array(firstPort..<firstPort + 2 * nodes) }
         func flags(of node: Int) -> [String: String] {
@@ -33,7 +39,7 @@ struct DevCluster: Sendable {
         var environment = settings.environment
         let apiKey = environment["CURFEW_API_KEY"] ?? Secret.apiKey()
         environment["CURFEW_API_KEY"] = apiKey
-        environment["CURFEW_SIGNING_SECRET"] = environment["CURFEW_SIGNING_SECRET"] ?? Secret.random()
+        if settings.lacksSigningKey { environment["CURFEW_SIGNING_SECRET"] = Secret.random() }
         let redis = settings.redis == nil ? try await PrivateRedis.start() : nil
         let url = settings.redis ?? redis?.socketURL ?? ""
         environment["CURFEW_REDIS"] = url

@@ -102,7 +102,7 @@ struct DevCommand: AsyncParsableCommand {
             environment: environment)
         var flags = settings.flags(of: 0)
         flags["redis"] = redis
-        if environment["CURFEW_SIGNING_SECRET"] == nil { flags["signing-secret"] = Secret.random() }
+        if settings.lacksSigningKey { flags["signing-secret"] = Secret.random() }
         _ = try await ConfigurationSources(flags: flags, environment: environment).configuration()
         return settings
     }

@@ -1,4 +1,4 @@
-// `curfew keys api`: a new key for the admin listener. The key is printed once; the file only ever has its hash.
+// `curfew keys`, and of it `api`: a new key for the admin listener. The key is printed once; the file only ever has its hash.
 
 import ArgumentParser
 import CurfewNode
@@ -6,7 +6,8 @@ import Foundation
 
 struct KeysCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "keys", abstract: "Make keys.", subcommands: [APIKeyCommand.self])
+        commandName: "keys", abstract: "Make keys: for signing tokens, and for the admin listener.",
+        subcommands: [GenerateKeysCommand.self, RotateKeysCommand.self, ListKeysCommand.self, APIKeyCommand.self])
 }
 
 struct APIKeyCommand: ParsableCommand {

@@ -49,6 +49,7 @@ struct RedisFlags: ParsableArguments {
 struct KeyFlags: ParsableArguments {
     @Option(setting: "signing-secret") var signingSecret: String?
     @Option(setting: "signing-secret-file") var signingSecretFile: String?
+    @Option(setting: "signing-keys") var signingKeys: String?
     @Option(setting: "issuer") var issuer: String?
     @Option(setting: "audience") var audience: String?
     @Option(setting: "api-key") var apiKey: String?

@@ -57,12 +57,13 @@ import Testing
     func rings() throws {
         let key = try SigningKey(id: "k", secret: [UInt8](1...32))
         let same = try SigningKey(id: "k", secret: [UInt8](2...33))
-        #expect(KeyRing(signing: key, verifying: [same], issuer: "i", audience: "a") == nil)
-        #expect(KeyRing(signing: key, issuer: "", audience: "a") == nil)
-        #expect(KeyRing(signing: key, issuer: "i", audience: "a\n") == nil)
+        #expect(KeyRing([key, same], issuer: "i", audience: "a") == nil)
+        #expect(KeyRing([], issuer: "i", audience: "a") == nil)
+        #expect(KeyRing([key], issuer: "", audience: "a") == nil)
+        #expect(KeyRing([key], issuer: "i", audience: "a\n") == nil)
         let many = try (0..<32).map { try SigningKey(id: "k\($0)", secret: [UInt8](1...32)) }
-        #expect(KeyRing(signing: key, verifying: many, issuer: "i", audience: "a") == nil)
-        #expect(KeyRing(signing: key, verifying: many.dropLast(), issuer: "i", audience: "a")?.keyIDs.count == 32)
+        #expect(KeyRing([key] + many, issuer: "i", audience: "a") == nil)
+        #expect(KeyRing([key] + many.dropLast(), issuer: "i", audience: "a")?.keyIDs.count == 32)
     }
 
     @Test("the constant-time comparison finds every difference")

@@ -34,7 +34,7 @@ struct TokenFixture {
         olderKey = try SigningKey(id: "k0", secret: [UInt8](101...150))
         let count = try #require(PartitionCount(partitions))
         let user = try #require(UserID(user))
-        ring = try #require(KeyRing(signing: key, verifying: [olderKey], issuer: "curfew", audience: "curfew"))
+        ring = try #require(KeyRing([key, olderKey], issuer: "curfew", audience: "curfew"))
         table = PartitionTable(count: count, bounds: FeedBounds(staleness: .seconds(1)))
         for partition in count.all {
             table.withPartition(partition) { $0.feed.freshAsOf = Self.boot + .milliseconds(-12) }
@@ -98,7 +98,7 @@ struct TokenFixture {
 
     /// The signature of any bytes behind them.
     func sign(_ signed: [UInt8], key: SigningKey? = nil) -> [UInt8] {
-        signed + [UInt8(ascii: ".")] + base64URL((key ?? self.key).mac.code(for: signed))
+        signed + [UInt8(ascii: ".")] + base64URL((key ?? self.key).signer.signature(of: signed))
     }
 }
 

@@ -64,10 +64,10 @@ import Testing
     @Test("a token that an older key of the ring signed is good, and one of a key that left is not")
     func rotation() throws {
         let fixture = try TokenFixture()
-        let before = try #require(KeyRing(signing: fixture.olderKey, issuer: "curfew", audience: "curfew"))
+        let before = try #require(KeyRing([fixture.olderKey], issuer: "curfew", audience: "curfew"))
         let token = try before.encode(fixture.claims)
         #expect(fixture.verdict(token) == .active)
-        let after = try #require(KeyRing(signing: fixture.key, issuer: "curfew", audience: "curfew"))
+        let after = try #require(KeyRing([fixture.key], issuer: "curfew", audience: "curfew"))
         #expect(throws: TokenRefusal.signatureInvalid) { try after.decode(token) }
     }
 

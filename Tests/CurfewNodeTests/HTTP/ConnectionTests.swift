@@ -272,7 +272,7 @@ import Testing
     )
     func slowReader() async throws {
         func asking() async throws -> SocketFixture {
-            let socket = try await SocketFixture(answersAtOnce: false) { $0.idleTimeout = .milliseconds(400) }
+            let socket = try await SocketFixture(answersAtOnce: false) { $0.idleTimeout = .seconds(2) }
             try await socket.send(get("/a"))
             try await waitUntil { socket.slow.requests.count == 1 }
             return socket

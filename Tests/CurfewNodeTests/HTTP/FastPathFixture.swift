@@ -15,7 +15,7 @@ struct FastPathFixture {
 
     init(isFresh: Bool = true) throws {
         let key = try SigningKey.derived(fromSecret: Array("a secret of at least 32 bytes, for tests".utf8))
-        guard let ring = KeyRing(signing: key, issuer: "curfew", audience: "curfew"), let count = PartitionCount(4)
+        guard let ring = KeyRing([key], issuer: "curfew", audience: "curfew"), let count = PartitionCount(4)
         else {
             throw FixtureError()
         }
@@ -23,7 +23,7 @@ struct FastPathFixture {
         self.count = count
         table = PartitionTable(count: count, bounds: FeedBounds(staleness: .seconds(3600)))
         path = FastPath(
-            keyRing: ring, table: table, clock: clock, activity: Activity(count: table.count),
+            keyRing: CurrentKeyRing(ring), table: table, clock: clock, activity: Activity(count: table.count),
             configuration: NodeConfiguration(), metrics: metrics)
         if isFresh { freshen() }
     }
@@ -72,7 +72,7 @@ struct FastPathFixture {
         var buffer = ByteBuffer()
         let isAnswered = bytes.withUnsafeBytes { bytes in
             path.answer(
-                facts, in: bytes, scratch: VerdictScratch.ofThisThread().memory, connection: .silent, into: &buffer)
+                facts, in: bytes, ring: ring, scratch: VerdictScratch.ofThisThread().memory, connection: .silent, into: &buffer)
         }
         return isAnswered ? String(buffer: buffer) : nil
     }

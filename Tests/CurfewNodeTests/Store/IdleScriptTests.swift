@@ -44,7 +44,7 @@ private typealias Bench = ScriptBench
             let (used, _) = try await bench.issue(2, device: "phone", idle: 100)
             let (endless, _) = try await bench.issue(3, device: "phone")
             for session in [idle, endless] { try age(session, by: 101, bench) }
-            try age(used, by: 99, bench)
+            try age(used, by: 90, bench)
             #expect(try await touch(used, bench) == .integer(1))
             let reply = try await expire([idle, used, endless], device: "phone", bench)
             #expect(reply.left == 1 && reply.idle == 1 && reply.ended == [idle])
@@ -70,7 +70,7 @@ private typealias Bench = ScriptBench
     func renewal() async throws {
         try await Bench.run { bench in
             let (session, _) = try await bench.issue(1, idle: 100)
-            try age(session, by: 99, bench)
+            try age(session, by: 90, bench)
             guard case .renewed = try await bench.renew(session) else { return #expect(Bool(false), "not renewed") }
             let due = try #require(Double(try bench.command("ZSCORE", "t:{3}:due", "\(session)")))
             let now = try await bench.open().time.seconds

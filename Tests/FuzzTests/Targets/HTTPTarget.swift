@@ -33,7 +33,7 @@ struct HTTPTarget: FuzzTarget {
         room = try GuardedMemory(byteCount: 64 * 1024)
         scratch = try GuardedMemory(byteCount: KeyRing.scratchBytes)
         let key = try SigningKey(id: "k", secret: Array("a secret of at least 32 bytes, for this".utf8))
-        guard let ring = KeyRing(signing: key, issuer: "curfew", audience: "curfew"), let count = PartitionCount(1),
+        guard let ring = KeyRing([key], issuer: "curfew", audience: "curfew"), let count = PartitionCount(1),
             let user = UserID("u\"é"), let permissions = Permissions(["a:b", "c"])
         else { throw Finding("no key ring") }
         let claims = Claims(
@@ -45,7 +45,7 @@ struct HTTPTarget: FuzzTarget {
         let clock = NodeClock()
         table.withPartition(Partition(0)) { Self.freshen(&$0.feed, at: clock.boot()) }
         path = FastPath(
-            keyRing: ring, table: table, clock: clock, activity: Activity(count: table.count),
+            keyRing: CurrentKeyRing(ring), table: table, clock: clock, activity: Activity(count: table.count),
             configuration: NodeConfiguration())
     }
 
@@ -193,7 +193,7 @@ struct HTTPTarget: FuzzTarget {
 
     private func fastAnswer(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) throws -> String {
         var buffer = ByteBuffer()
-        guard path.answer(head, in: bytes, scratch: scratch.memory, connection: .silent, into: &buffer) else {
+        guard path.answer(head, in: bytes, ring: path.keyRing.value, scratch: scratch.memory, connection: .silent, into: &buffer) else {
             throw Finding("a fresh partition was stale")
         }
         let answer = String(buffer: buffer)

@@ -35,7 +35,7 @@ struct TokenTarget: FuzzTarget {
         keys = try Self.secrets.sorted { $0.key > $1.key }.map {
             try SigningKey(id: $0.key, secret: Array($0.value.utf8))
         }
-        guard let ring = KeyRing(signing: keys[0], verifying: [keys[1]], issuer: "curfew", audience: "curfew"),
+        guard let ring = KeyRing([keys[0], keys[1]], issuer: "curfew", audience: "curfew"),
             let count = PartitionCount(4)
         else { throw Finding("no key ring") }
         self.ring = ring
@@ -95,7 +95,7 @@ struct TokenTarget: FuzzTarget {
         CurfewCore.Base64URL.encode(header, to: &token)
         token.append(UInt8(ascii: "."))
         CurfewCore.Base64URL.encode(payload, to: &token)
-        let code = random.pick([keys[0], keys[0], keys[0], keys[1]]).mac.code(for: token)
+        let code = random.pick([keys[0], keys[0], keys[0], keys[1]]).signer.signature(of: token)
         token.append(UInt8(ascii: "."))
         CurfewCore.Base64URL.encode(code, to: &token)
         return token

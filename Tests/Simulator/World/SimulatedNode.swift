@@ -65,7 +65,7 @@ final class SimulatedNode: @unchecked Sendable {
 
     static func makeKeyRing() -> KeyRing {
         guard let key = try? SigningKey.derived(fromSecret: secret),
-            let ring = KeyRing(signing: key, issuer: "curfew", audience: "curfew")
+            let ring = KeyRing([key], issuer: "curfew", audience: "curfew")
         else { preconditionFailure("the secret is long enough") }
         return ring
     }

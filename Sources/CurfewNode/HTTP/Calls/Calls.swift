@@ -42,6 +42,7 @@ struct Calls: Sendable {
         case .healthLive: live()
         case .healthReady: try ready()
         case .description: Answer(body: description)
+        case .keySet: keySet()
         }
     }
 
@@ -51,6 +52,7 @@ struct Calls: Sendable {
         case .healthLive: live()
         case .healthReady: try ready()
         case .description: Answer(body: description)
+        case .keySet: keySet()
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
             .issue, .reportFailure, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .introspect,
             .revokeToken,

@@ -36,7 +36,7 @@ extension Calls {
     }
 
     func crossSiteToken(_ request: CallRequest) async throws(Problem) -> Answer {
-        let token = service.keyRing.crossSiteToken(of: try await renewableCaller(of: request).session)
+        let token = service.crossSiteToken(of: try await renewableCaller(of: request).session)
         var answer = Answer.json { $0.member("csrfToken", token) }
         answer.fields.append(("Set-Cookie", cookies.crossSite(token)))
         return answer
@@ -92,7 +92,7 @@ extension Calls {
             $0.member("kind", issued.kind.rawValue)
             $0.member("token", isToCookie ? nil : issued.token)
             $0.member("refreshToken", issued.refreshToken)
-            $0.member("csrfToken", hasCookie ? service.keyRing.crossSiteToken(of: issued.session) : nil)
+            $0.member("csrfToken", hasCookie ? service.crossSiteToken(of: issued.session) : nil)
             $0.member("issuedAt", issued.issuedAt.rfc3339)
             $0.member("expiresAt", issued.expiresAt.rfc3339)
             $0.member("sessionExpiresAt", issued.sessionExpiresAt.rfc3339)

@@ -123,6 +123,20 @@ enum Schemas {
         ),
         ("StateData", object(["data"], [("data", #"{"type":"object"}"#)])),
         ("Description", #"{"type":"object"}"#),
+        (
+            "KeySet",
+            object(
+                ["keys"],
+                [
+                    (
+                        "keys",
+                        list(
+                            of: object(
+                                ["kty", "crv", "x", "kid", "alg", "use"],
+                                ["kty", "crv", "x", "y", "kid", "alg", "use"].map { ($0, text) }))
+                    )
+                ])
+        ),
         ("Active", object(activeFields.map(\.0), activeFields + [("stale", flag)])),
         ("Inactive", object(["active", "code"], [("active", #"{"const":false}"#), ("code", text)])),
         ("Verdict", #"{"oneOf":["# + reference("Active") + "," + reference("Inactive") + "]}"),

@@ -10,9 +10,11 @@ enum AnswerBytes {
         Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r
         Referrer-Policy: no-referrer\r
         Cross-Origin-Resource-Policy: same-origin\r
-        Cache-Control: no-store\r
 
         """
+
+    /// Unless the answer itself says for how long it may be kept.
+    private static let noStore: StaticString = "Cache-Control: no-store\r\n"
 
     static let goOn: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -35,7 +37,9 @@ enum AnswerBytes {
         buffer.writeStaticString(" ")
         buffer.writeString(reasonPhrase(status))
         buffer.writeStaticString("\r\n")
+        var mayBeKept = false
         for field in fields {
+            if field.name == "Cache-Control" { mayBeKept = true }
             buffer.writeString(field.name)
             buffer.writeStaticString(": ")
             buffer.writeString(field.value)
@@ -47,6 +51,7 @@ enum AnswerBytes {
             buffer.writeStaticString("\r\n")
         }
         buffer.writeStaticString(securityFields)
+        if !mayBeKept { buffer.writeStaticString(noStore) }
         switch connection {
         case .silent: break
         case .close: buffer.writeStaticString("Connection: close\r\n")

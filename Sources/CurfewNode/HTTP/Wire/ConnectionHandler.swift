@@ -199,10 +199,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
         if let fastPath = settings.fastPath, let scratch {
             let connection = AnswerBytes.Connection(of: head, closes: machine.closesAfterAnswer || head.closes)
             if output.capacity == 0 { output = context.channel.allocator.buffer(capacity: 1024) }
+            let keys = scratch.keys(of: fastPath.keyRing)
             let isAnswered = input.withUnsafeReadableBytes { bytes in
                 head.isPlainValidate(in: bytes)
                     && fastPath.answer(
-                        head, in: bytes, scratch: scratch.memory, connection: connection, into: &output)
+                        head, in: bytes, ring: keys.ring, scratch: scratch.memory, connection: connection,
+                        into: &output)
             }
             if isAnswered {
                 input.moveReaderIndex(forwardBy: head.length)

@@ -8,7 +8,7 @@ import NIOPosix
 
 /// What the fast path of a node knows; one object for all connections.
 final class FastPath: Sendable {
-    private let keyRing: KeyRing
+    let keyRing: CurrentKeyRing
     private let table: PartitionTable
     private let clock: NodeClock
     private let activity: Activity
@@ -16,7 +16,7 @@ final class FastPath: Sendable {
     private let metrics: NodeMetrics
 
     init(
-        keyRing: KeyRing, table: PartitionTable, clock: NodeClock, activity: Activity, configuration: NodeConfiguration,
+        keyRing: CurrentKeyRing, table: PartitionTable, clock: NodeClock, activity: Activity, configuration: NodeConfiguration,
         metrics: NodeMetrics = NodeMetrics()
     ) {
         self.keyRing = keyRing
@@ -27,9 +27,9 @@ final class FastPath: Sendable {
         self.metrics = metrics
     }
 
-    /// Answers the request whose head lies in `bytes`; `false` leaves it to the slow path.
+    /// Answers the request whose head lies in `bytes`; `false` leaves it to the slow path. `ring`: what `keyRing` is now.
     func answer(
-        _ head: RequestHead, in bytes: UnsafeRawBufferPointer, scratch: UnsafeMutableRawBufferPointer,
+        _ head: RequestHead, in bytes: UnsafeRawBufferPointer, ring: KeyRing, scratch: UnsafeMutableRawBufferPointer,
         connection: AnswerBytes.Connection, into buffer: inout ByteBuffer
     ) -> Bool {
         let stripe = StripedCounter.stripe(of: scratch.baseAddress)
@@ -39,7 +39,7 @@ final class FastPath: Sendable {
             return true
         }
         let (now, boot) = (clock.wall(), clock.boot())
-        switch keyRing.verdict(on: token, table: table, boot: boot, wall: now, scratch: scratch) {
+        switch ring.verdict(on: token, table: table, boot: boot, wall: now, scratch: scratch) {
         case .stale: return false
         case .refused(let refusal):
             let reason = RefusalReason(refusal)
@@ -94,7 +94,17 @@ final class VerdictScratch {
     private nonisolated(unsafe) static let current = ThreadSpecificVariable<VerdictScratch>()
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: KeyRing.scratchBytes, alignment: 16)
 
+    private var copy: CurrentKeyRing.Copy?
+
     deinit { memory.deallocate() }
+
+    /// This thread's copy of a ring.
+    func keys(of current: CurrentKeyRing) -> CurrentKeyRing.Copy {
+        if let copy, copy.isCurrent(of: current) { return copy }
+        let copy = CurrentKeyRing.Copy(of: current)
+        self.copy = copy
+        return copy
+    }
 
     /// The calling thread's own.
     static func ofThisThread() -> VerdictScratch {

@@ -17,7 +17,7 @@ struct Subject {
 
     init?() throws {
         let key = try SigningKey.derived(fromSecret: Self.secret)
-        guard let ring = KeyRing(signing: key, issuer: "curfew", audience: "curfew"), let count = PartitionCount(16)
+        guard let ring = KeyRing([key], issuer: "curfew", audience: "curfew"), let count = PartitionCount(16)
         else { return nil }
         self.ring = ring
         table = PartitionTable(count: count, bounds: FeedBounds(staleness: .seconds(1)))

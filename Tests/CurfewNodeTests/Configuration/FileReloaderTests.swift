@@ -7,8 +7,8 @@ import Testing
 
 @testable import CurfewNode
 
-@Suite("The file of API keys")
-struct APIKeyReloaderTests {
+@Suite("Files that are read again")
+struct FileReloaderTests {
     private func text(_ keys: [String]) -> String {
         let entries = keys.map { key in
             let hash = APIKey.hash(ofKey: key).map { byte in
@@ -31,7 +31,7 @@ struct APIKeyReloaderTests {
         let keys = APIKeys([fixed] + (try APIKeyFile.load(path: path).keys))
         func knows(_ key: String) -> Bool { keys.owner(of: Array(key.utf8)) != nil }
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        let reloader = APIKeyReloader(path: path, fixed: [fixed], keys: keys, logger: logger)
+        let reloader = FileReloader([.apiKeys(path, fixed: [fixed], into: keys)], logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await reloader.run() }
             #expect(knows("one") && knows("two") && knows("fixed"))

@@ -1,0 +1,105 @@
+// Files that are read again while the node runs: when they change, and on SIGHUP. One that can't be used changes nothing and is said
+// once; what was read before stays.
+
+import CurfewCore
+import Foundation
+import Logging
+import ServiceLifecycle
+import Synchronization
+import UnixSignals
+
+/// One of them.
+struct ReloadedFile: Sendable {
+    let path: String
+    /// What is in it, as the log calls it.
+    let name: String
+    /// Reads it and takes over what it has. What it returns is logged.
+    let apply: @Sendable () throws(Setting.Expectation) -> Logger.Metadata
+}
+
+final class FileReloader: Service {
+    static let interval = Duration.seconds(1)
+
+    private let files: [ReloadedFile]
+    private let logger: Logger
+    /// Each file as it was when it was read last.
+    private let seen: Mutex<[Data?]>
+
+    /// `files` have just been read.
+    init(_ files: [ReloadedFile], logger: Logger) {
+        self.files = files
+        self.logger = logger
+        seen = Mutex(files.map(\.content))
+    }
+
+    /// Looks until graceful shutdown.
+    func run() async throws {
+        // Without a file, too: SIGHUP would end the process.
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { for await _ in signals { self.reload(isAsked: true) } }
+                group.addTask {
+                    while (try? await Task.sleep(for: Self.interval)) != nil { self.reload(isAsked: false) }
+                }
+            }
+        }
+    }
+
+    private func reload(isAsked: Bool) {
+        seen.withLock { seen in
+            for (index, file) in files.enumerated() {
+                // Looked at before it is read: what changes in between is seen the next time.
+                let content = file.content
+                guard isAsked || content != seen[index] else { continue }
+                seen[index] = content
+                apply(file)
+            }
+        }
+    }
+
+    private func apply(_ file: ReloadedFile) {
+        do throws(Setting.Expectation) {
+            let metadata = try file.apply()
+            logger.notice("\(file.name) read again", metadata: metadata)
+        } catch {
+            logger.error(
+                "\(file.name) not read again, those of before stay",
+                metadata: ["file": "\(file.path)", "expected": "\(error.text)"])
+        }
+    }
+}
+
+extension ReloadedFile {
+    fileprivate var content: Data? { FileManager.default.contents(atPath: path) }
+
+    /// Hashed keys of the admin listener. `fixed`: those that are not from the file.
+    static func apiKeys(_ path: String, fixed: [APIKey], into keys: APIKeys) -> ReloadedFile {
+        ReloadedFile(path: path, name: "API keys") { () throws(Setting.Expectation) in
+            let file = try APIKeyFile.load(path: path)
+            keys.replace(with: fixed + file.keys)
+            return ["keys": "\(file.keys.count)"]
+        }
+    }
+}
+
+extension ReloadedFile {
+    /// Signing keys: what each of those that are left has signed stays good, whatever comes and goes beside it.
+    static func signingKeys(_ path: String, into current: CurrentKeyRing, clock: NodeClock) -> ReloadedFile {
+        ReloadedFile(path: path, name: "signing keys") { () throws(Setting.Expectation) in
+            let before = current.value
+            let keys = try SigningKeyFile.load(path: path).keys()
+            guard let ring = KeyRing(keys, issuer: before.issuer, audience: before.audience) else {
+                throw Setting.Expectation("1 to \(KeyRing.maximumKeys) keys, each of another kid")
+            }
+            current.replace(with: ring)
+            let (old, new) = (Set(before.keyIDs), Set(ring.keyIDs))
+            return [
+                "signing": "\(ring.signingKey(at: clock.wall()).id)",
+                "keys": "\(ring.keyIDs.joined(separator: " "))",
+                "added": "\(new.subtracting(old).sorted().joined(separator: " "))",
+                "removed": "\(old.subtracting(new).sorted().joined(separator: " "))",
+            ]
+        }
+    }
+}
