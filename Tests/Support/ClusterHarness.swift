@@ -13,17 +13,21 @@ package struct ClusterOptions: Sendable {
     package var logLevel = "info"
     /// Further arguments of every node's `serve`.
     package var arguments: [String] = []
+    /// Of every node; a usual variable that is `nil` here is left out.
+    package var environment: [String: String?] = [:]
     package var redis = RedisServerOptions()
     /// Each node's line to Redis is a wire of the kernel's own, which can be cut.
     package var hasWires = false
 
     package init(
-        nodes: Int = 3, stalenessBoundMilliseconds: Int = 1_000, logLevel: String = "info", arguments: [String] = []
+        nodes: Int = 3, stalenessBoundMilliseconds: Int = 1_000, logLevel: String = "info", arguments: [String] = [],
+        environment: [String: String?] = [:]
     ) {
         self.nodes = nodes
         self.stalenessBoundMilliseconds = stalenessBoundMilliseconds
         self.logLevel = logLevel
         self.arguments = arguments
+        self.environment = environment
         // A replica gets its first copy at once.
         redis.configuration = ["repl-diskless-sync-delay 0"]
     }
@@ -97,6 +101,7 @@ package final class ClusterHarness: Sendable {
         settings.stalenessBoundMilliseconds = options.stalenessBoundMilliseconds
         settings.logLevel = options.logLevel
         settings.arguments = options.arguments
+        settings.environment = options.environment
         return settings
     }
 

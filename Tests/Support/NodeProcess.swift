@@ -20,8 +20,8 @@ package struct NodeSettings: Sendable {
     package var apiKey: String
     /// Further arguments of `serve`.
     package var arguments: [String] = []
-    /// Further environment.
-    package var environment: [String: String] = [:]
+    /// Further environment; a usual variable that is `nil` here is left out.
+    package var environment: [String: String?] = [:]
     package var logPath: String
 
     /// Ports of its own; the secrets are new ones of this test run.
@@ -62,7 +62,8 @@ package struct NodeSettings: Sendable {
         var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("CURFEW_") }
         variables["CURFEW_SIGNING_SECRET"] = secret
         variables["CURFEW_API_KEY"] = apiKey
-        return variables.merging(environment, uniquingKeysWith: { $1 })
+        for (name, value) in environment { variables[name] = value }
+        return variables
     }
 }
 
@@ -111,6 +112,8 @@ package final class NodeProcess: Sendable {
     package func kill() { process?.killAndWait() }
     /// SIGSTOP: alive, its sockets open, and not one instruction further when this returns.
     package func pause() { process?.pause() }
+    /// SIGHUP: reads its files again.
+    package func hangUp() { process?.send(SIGHUP) }
     /// SIGCONT.
     package func resume() { process?.resume() }
 
@@ -148,7 +151,10 @@ package final class NodeProcess: Sendable {
 }
 
 /// A node ended when it had to serve.
-package struct NodeEnded: Error, CustomStringConvertible { package let description: String }
+package struct NodeEnded: Error, CustomStringConvertible {
+    package let description: String
+    package init(description: String) { self.description = description }
+}
 
 /// The nodes that run just now, for what a failed test prints.
 package enum NodeLogs {

@@ -32,13 +32,13 @@ public struct KeyRing: Sendable {
     /// What every payload that the ring encodes begins with.
     let opening: [UInt8]
 
-    /// Of keys that are active from the same moment on, the first counts as the youngest. `nil` where there are no keys or more than
+    /// Of keys that are active from the same moment on, the last counts as the youngest. `nil` where there are no keys or more than
     /// 32, where two have one id, or where issuer or audience are not 1–128 bytes without control characters.
     public init?(_ keys: [SigningKey], issuer: String, audience: String) {
         guard (1...Self.maximumKeys).contains(keys.count), Set(keys.map(\.id)).count == keys.count,
             IdentifierRule.accepts(issuer), IdentifierRule.accepts(audience)
         else { return nil }
-        self.keys = keys.sorted { $0.activeFrom > $1.activeFrom }
+        self.keys = keys.reversed().sorted { $0.activeFrom > $1.activeFrom }
         self.issuer = issuer
         self.audience = audience
         issuerBytes = Array(issuer.utf8)

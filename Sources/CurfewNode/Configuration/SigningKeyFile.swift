@@ -139,13 +139,12 @@ extension SigningKeyFile.Entry {
 }
 
 extension SigningKeyFile {
-    /// The youngest key.
-    package var newest: Entry { entries.max { $0.activeFrom <= $1.activeFrom } ?? entries[0] }
+    /// The youngest first, as a `KeyRing` has them.
+    package var byAge: [Entry] { entries.reversed().sorted { $0.activeFrom > $1.activeFrom } }
 
     /// Which key signs what is issued at a moment.
     package func signing(at now: WallTime) -> Entry {
-        let byAge = entries.sorted { $0.activeFrom > $1.activeFrom }
-        return byAge.first { $0.activeFrom <= now } ?? byAge[byAge.count - 1]
+        byAge.first { $0.activeFrom <= now } ?? byAge[entries.count - 1]
     }
 
     /// Takes out the keys that nothing living can be signed with: of which a younger one has been active for as long as a session

@@ -34,7 +34,7 @@ struct TokenFixture {
         olderKey = try SigningKey(id: "k0", secret: [UInt8](101...150))
         let count = try #require(PartitionCount(partitions))
         let user = try #require(UserID(user))
-        ring = try #require(KeyRing([key, olderKey], issuer: "curfew", audience: "curfew"))
+        ring = try #require(KeyRing([olderKey, key], issuer: "curfew", audience: "curfew"))
         table = PartitionTable(count: count, bounds: FeedBounds(staleness: .seconds(1)))
         for partition in count.all {
             table.withPartition(partition) { $0.feed.freshAsOf = Self.boot + .milliseconds(-12) }

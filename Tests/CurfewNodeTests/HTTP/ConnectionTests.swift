@@ -196,12 +196,17 @@ import Testing
 
     /// A connection on which this was said. A test that has to wait for a core can be silent for longer than the idle timeout
     /// before it says anything: that connection ended rightly, and another one is begun.
-    private func begun(_ request: String) async throws -> SocketFixture {
-        while true {
-            let socket = try await SocketFixture {
+    private func begun(
+        _ request: String,
+        _ make: () async throws -> SocketFixture = {
+            try await SocketFixture {
                 $0.headTimeout = .milliseconds(50)
                 $0.idleTimeout = .milliseconds(1_500)
             }
+        }
+    ) async throws -> SocketFixture {
+        while true {
+            let socket = try await make()
             do {
                 try await socket.send(request)
                 return socket
@@ -213,8 +218,7 @@ import Testing
 
     @Test("one connection too many is told so as soon as it asks")
     func oneTooMany() async throws {
-        let socket = try await SocketFixture(admission: .oneTooMany)
-        try await socket.send(get("/"))
+        let socket = try await begun(get("/")) { try await SocketFixture(admission: .oneTooMany) }
         let answers = try await socket.untilClosed()
         #expect(answers.first?.hasPrefix("HTTP/1.1 503 ") == true)
         #expect(answers.first?.contains("\r\nRetry-After: 1\r\n") == true)

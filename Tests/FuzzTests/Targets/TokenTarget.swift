@@ -35,7 +35,7 @@ struct TokenTarget: FuzzTarget {
         keys = try Self.secrets.sorted { $0.key > $1.key }.map {
             try SigningKey(id: $0.key, secret: Array($0.value.utf8))
         }
-        guard let ring = KeyRing([keys[0], keys[1]], issuer: "curfew", audience: "curfew"),
+        guard let ring = KeyRing([keys[1], keys[0]], issuer: "curfew", audience: "curfew"),
             let count = PartitionCount(4)
         else { throw Finding("no key ring") }
         self.ring = ring
