@@ -129,7 +129,9 @@ let package = Package(
             name: "simulate",
             dependencies: ["Simulator", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             path: "Tests/Simulate", swiftSettings: strict),
-        .testTarget(name: "CurfewCoreTests", dependencies: ["CurfewCore"], swiftSettings: strict),
+        .testTarget(
+            name: "CurfewCoreTests", dependencies: ["COpenSSL", "CurfewCore"],
+            resources: [.copy("Wycheproof")], swiftSettings: strict),
         .testTarget(
             name: "CurfewRedisTests", dependencies: ["CurfewRedis", "TestSupport"], swiftSettings: strict),
         .testTarget(

@@ -12,7 +12,8 @@ final class KeyPair: @unchecked Sendable {  // libcrypto's keys may be used by m
     let algorithm: SigningAlgorithm
     private let key: OpaquePointer
 
-    private init(_ algorithm: SigningAlgorithm, _ key: OpaquePointer) {
+    /// Takes over the key, of this algorithm; without its private half it only verifies.
+    init(_ algorithm: SigningAlgorithm, _ key: OpaquePointer) {
         (self.algorithm, self.key) = (algorithm, key)
     }
 
