@@ -56,7 +56,9 @@ extension ClusterTests {
         }
 
         private func keyID(of token: String) -> String? {
-            guard let header = token.split(separator: ".").first, let bytes = Base64URL.decode(header) else { return nil }
+            guard let header = token.split(separator: ".").first, let bytes = Base64URL.decode(header) else {
+                return nil
+            }
             return JSON(bytes)?["kid"].string
         }
 
@@ -147,7 +149,9 @@ extension ClusterTests {
             }
         }
 
-        @Test("what a key that was taken out has signed is refused on every node; a file that can't be used changes nothing")
+        @Test(
+            "what a key that was taken out has signed is refused on every node; a file that can't be used changes nothing"
+        )
         func takenOut() async throws {
             try await withCluster("EdDSA") { cluster, file in
                 let old = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())

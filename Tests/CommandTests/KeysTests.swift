@@ -83,7 +83,9 @@ struct SigningKeysTests {
         #expect(keys.map(\.kid) == third + second + first)
         #expect(keys.map(\.alg) == ["HS256", "EdDSA", "EdDSA"])
         #expect(keys.map(\.state) == ["waiting", "waiting", "signing"])
-        let times = try keys.map { try #require(ISO8601DateFormatter().date(from: $0.activeFrom)).timeIntervalSince1970 }
+        let times = try keys.map {
+            try #require(ISO8601DateFormatter().date(from: $0.activeFrom)).timeIntervalSince1970
+        }
         #expect(abs(times[1] - times[2] - 3600) < 60 && abs(times[0] - times[2] - 7200) < 60)
         #expect(try run.mode(of: "k.json") == 0o600)
         let shown = try await run.run(["keys", "list", "--file", "k.json"]).output

@@ -48,11 +48,22 @@ def free_ports(count):
 
 
 @contextlib.contextmanager
-def cluster(executable):
-    """What .curfew/dev.json says of two nodes, which are gone afterwards."""
+def cluster(executable, algorithm=None):
+    """What .curfew/dev.json says of two nodes, which are gone afterwards, and the file of their signing keys.
+
+    They have SECRET, or keys of an algorithm.
+    """
     with tempfile.TemporaryDirectory() as folder:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CURFEW_")}
-        environment |= {"CURFEW_SIGNING_SECRET": SECRET, "HOME": folder, "TMPDIR": folder}
+        environment |= {"HOME": folder, "TMPDIR": folder}
+        keys = pathlib.Path(folder, "keys.json")
+        if algorithm is None:
+            environment["CURFEW_SIGNING_SECRET"] = SECRET
+        else:
+            subprocess.run(
+                [executable, "keys", "generate", "--file", keys, "--algorithm", algorithm], check=True, env=environment,
+                stdout=subprocess.DEVNULL)
+            environment["CURFEW_SIGNING_KEYS"] = str(keys)
         log = pathlib.Path(folder, "dev.log")
         with log.open("wb") as output:
             child = subprocess.Popen(
@@ -65,7 +76,7 @@ def cluster(executable):
                 if child.poll() is not None or time.monotonic() > deadline:
                     raise Broken(f"curfew dev did not start:\n{log.read_text(errors='replace')}")
                 time.sleep(0.02)
-            yield json.loads(written.read_text())
+            yield json.loads(written.read_text()), keys
         finally:
             child.send_signal(signal.SIGTERM)
             try:
@@ -124,6 +135,27 @@ def tokens(nodes):
     print("what PyJWT signs is active with the cluster's secret, and with no other")
 
 
+def key_pairs(nodes, keys, algorithm):
+    """Tokens that are verified by what everybody can read."""
+    issued = nodes[0].issue(userId="u_42", deviceId="phone", permissions=["docs:read"])
+    address = f"{nodes[1].public}/.well-known/jwks.json"
+    known = jwt.PyJWKClient(address).get_signing_key_from_jwt(issued["token"])
+    claims = jwt.decode(issued["token"], known, algorithms=[algorithm], audience="curfew", issuer="curfew")
+    expect(claims["sid"] == issued["sessionId"], f"PyJWT read {claims}")
+    read = jose.decode(issued["token"], jwk.KeySet.import_key_set(requests.get(address, timeout=10).json()), algorithms=[algorithm])
+    expect(read.claims == claims, f"joserfc read {read.claims}")
+    print(f"PyJWT and joserfc verify {algorithm} with the published keys")
+    header = jwt.get_unverified_header(issued["token"])
+    private = json.loads(keys.read_text())["keys"][0]["privateKey"]
+    own = jwt.encode(claims, private, algorithm=algorithm, headers=header)
+    expect(nodes[1].is_active(own), "the same claims, signed by PyJWT with the cluster's key, are not active")
+    for name, key in [("public key", known.key.public_bytes_raw() if algorithm == "EdDSA" else None), ("secret", SECRET)]:
+        if key is not None:
+            forged = jwt.encode(claims, key, algorithm="HS256", headers=header | {"alg": "HS256"})
+            expect(not nodes[1].is_active(forged), f"a token of a {name} and HS256 is active")
+    print(f"what PyJWT signs with the {algorithm} key is active, and HS256 under that key's id is not")
+
+
 def introspection(nodes):
     issued = nodes[0].issue(userId="u_42", kind="api", permissions=["docs:read", "docs:write"])
     said = nodes[1].introspect(issued["token"], token_type_hint="access_token").json()
@@ -149,10 +181,14 @@ def revocation(nodes):
 
 
 def main():
-    with cluster(os.path.abspath(sys.argv[1])) as dev:
+    executable = os.path.abspath(sys.argv[1])
+    with cluster(executable) as (dev, _):
         nodes = [Node(node, dev["apiKey"]) for node in dev["nodes"]]
         for check in (tokens, introspection, revocation):
             check(nodes)
+    for algorithm in ("EdDSA", "ES256"):
+        with cluster(executable, algorithm) as (dev, keys):
+            key_pairs([Node(node, dev["apiKey"]) for node in dev["nodes"]], keys, algorithm)
 
 
 if __name__ == "__main__":

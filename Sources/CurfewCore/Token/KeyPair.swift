@@ -175,7 +175,8 @@ final class KeyPair: @unchecked Sendable {  // libcrypto's keys may be used by m
     private static func encoded(_ numbers: UnsafeRawBufferPointer) -> [UInt8] {
         let start = numbers.baseAddress?.assumingMemoryBound(to: UInt8.self)
         let (r, s) = (
-            BN_bin2bn(start, Int32(numberBytes), nil), BN_bin2bn(start.map { $0 + numberBytes }, Int32(numberBytes), nil)
+            BN_bin2bn(start, Int32(numberBytes), nil),
+            BN_bin2bn(start.map { $0 + numberBytes }, Int32(numberBytes), nil)
         )
         guard let signature = ECDSA_SIG_new(), ECDSA_SIG_set0(signature, r, s) == 1 else {
             preconditionFailure("no memory for a signature")

@@ -18,7 +18,9 @@ extension KeyRing {
         // A key's signatures are all of one length, so their dot has one place. Any dot too many is no base64url digit.
         let signatureBytes = keys[key.index].signer.signatureBytes
         let signedCount = token.count - Base64URL.encodedCount(signatureBytes) - 1
-        guard signedCount >= key.headerCount, base[signedCount] == UInt8(ascii: ".") else { return .failure(.malformed) }
+        guard signedCount >= key.headerCount, base[signedCount] == UInt8(ascii: ".") else {
+            return .failure(.malformed)
+        }
 
         let payload = UnsafeRawBufferPointer(start: base + key.headerCount, count: signedCount - key.headerCount)
         let signature = UnsafeRawBufferPointer(

@@ -19,7 +19,8 @@ package struct HTTPListeners: Sendable {
     ) {
         let connections = HTTPListeners.maximumConnections(configuration.limits, logger: logger)
         let fastPath = FastPath(
-            keyRing: service.currentKeyRing, table: service.table, clock: service.clock, activity: service.driver.activity,
+            keyRing: service.currentKeyRing, table: service.table, clock: service.clock,
+            activity: service.driver.activity,
             configuration: configuration, metrics: service.metrics)
         var quiet = logger
         quiet.logLevel = .critical

@@ -56,14 +56,19 @@ extension SessionService {
         let result = try await send(to: call.partition) { followed throws(RedisError) in
             let (now, stored) = try await self.stored(key, on: followed.link)
             var pending = StoredCall(
-                body: keyRing.code(ofBody: call.body, at: clock.wall()), begunAt: now, drawn: (surroundings.random(), surroundings.random()),
+                body: keyRing.code(ofBody: call.body, at: clock.wall()), begunAt: now,
+                drawn: (surroundings.random(), surroundings.random()),
                 state: .pending(until: now + call.lease.wholeMilliseconds))
             if let stored {
-                guard keyRing.isCode(stored.body, ofBody: call.body) else { return Result<IdempotencyClaim, Obstacle>.failure(.otherBody) }
+                guard keyRing.isCode(stored.body, ofBody: call.body) else {
+                    return Result<IdempotencyClaim, Obstacle>.failure(.otherBody)
+                }
                 switch stored.state {
                 case .done(let sealed):
                     // What these keys can't open was sealed by others, which are gone: it is done again.
-                    if let answer = keyRing.opened(sealed, name: call.name(stored.body)) { return .success(.done(answer)) }
+                    if let answer = keyRing.opened(sealed, name: call.name(stored.body)) {
+                        return .success(.done(answer))
+                    }
                 case .pending(let until):
                     guard until <= now else { return .failure(.busy) }
                 }

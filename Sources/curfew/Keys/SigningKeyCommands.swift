@@ -135,7 +135,8 @@ struct RotateKeysCommand: ParsableCommand {
     private func duration(_ text: String, _ name: String, upTo longest: Duration) throws(CommandFailure) -> Duration {
         guard let duration = Duration(setting: text), duration <= longest else {
             throw CommandFailure(
-                .usage, "\(name): \"\(text)\", expected a duration such as 30m, 1h or 30d, at most \(longest.settingText)")
+                .usage,
+                "\(name): \"\(text)\", expected a duration such as 30m, 1h or 30d, at most \(longest.settingText)")
         }
         return duration
     }

@@ -45,7 +45,9 @@ import Testing
             claims.issuedAt = WallTime(seconds: wall.seconds + Int64(index) * 100 + 50)
             let token = try ring.encode(claims)
             let header = String(decoding: token.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)
-            #expect(header.utf8.elementsEqual(base64URL(Array(#"{"alg":"\#(algorithm.rawValue)","typ":"session+jwt","kid":"k\#(index)"}"#.utf8))))
+            #expect(
+                header.utf8.elementsEqual(
+                    base64URL(Array(#"{"alg":"\#(algorithm.rawValue)","typ":"session+jwt","kid":"k\#(index)"}"#.utf8))))
             #expect(try ring.decode(token) == claims)
             #expect(token.count <= ring.largestTokenBytes(of: claims))
             // Any bit of the signature.

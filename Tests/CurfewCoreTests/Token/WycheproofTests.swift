@@ -64,9 +64,11 @@ import Testing
         #expect(taken == 12 && refused == 67)
     }
 
-    @Test("signatures below JWS", arguments: [
-        ("ed25519_test.json", SigningAlgorithm.eddsa), ("ecdsa_secp256r1_sha256_p1363_test.json", .es256),
-    ])
+    @Test(
+        "signatures below JWS",
+        arguments: [
+            ("ed25519_test.json", SigningAlgorithm.eddsa), ("ecdsa_secp256r1_sha256_p1363_test.json", .es256),
+        ])
     func signatures(name: String, algorithm: SigningAlgorithm) throws {
         var (taken, refused) = (0, 0)
         for group in try groups(name, as: SignatureGroup.self) {

@@ -72,7 +72,8 @@ struct FastPathFixture {
         var buffer = ByteBuffer()
         let isAnswered = bytes.withUnsafeBytes { bytes in
             path.answer(
-                facts, in: bytes, ring: ring, scratch: VerdictScratch.ofThisThread().memory, connection: .silent, into: &buffer)
+                facts, in: bytes, ring: ring, scratch: VerdictScratch.ofThisThread().memory, connection: .silent,
+                into: &buffer)
         }
         return isAnswered ? String(buffer: buffer) : nil
     }

@@ -193,7 +193,10 @@ struct HTTPTarget: FuzzTarget {
 
     private func fastAnswer(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) throws -> String {
         var buffer = ByteBuffer()
-        guard path.answer(head, in: bytes, ring: path.keyRing.value, scratch: scratch.memory, connection: .silent, into: &buffer) else {
+        guard
+            path.answer(
+                head, in: bytes, ring: path.keyRing.value, scratch: scratch.memory, connection: .silent, into: &buffer)
+        else {
             throw Finding("a fresh partition was stale")
         }
         let answer = String(buffer: buffer)

@@ -16,7 +16,8 @@ final class FastPath: Sendable {
     private let metrics: NodeMetrics
 
     init(
-        keyRing: CurrentKeyRing, table: PartitionTable, clock: NodeClock, activity: Activity, configuration: NodeConfiguration,
+        keyRing: CurrentKeyRing, table: PartitionTable, clock: NodeClock, activity: Activity,
+        configuration: NodeConfiguration,
         metrics: NodeMetrics = NodeMetrics()
     ) {
         self.keyRing = keyRing
