@@ -75,10 +75,10 @@ test-browser: build-needs ## The page of curfew dev in a headless Chromium: a lo
 	@swift build --product curfew
 	@Tests/Browser/demo.py
 
-test-interoperability: build-needs ## Tokens and OAuth calls by other people's clients: PyJWT, joserfc, Authlib
+test-interoperability: build-needs ## Tokens and OAuth calls by other people's clients: PyJWT, joserfc, JWTKit, Authlib
 	@.ci/install redis-server=redis-server python3=python3 python3-venv
 	@swift build --product curfew
-	@Tests/Interoperability/run
+	@JWT_KIT=1 Tests/Interoperability/run
 
 mutants: build-needs ## Take the protocol's rules out one at a time and see the tests notice (only=NAME)
 	@.ci/install redis-server=redis-server perl=perl

@@ -111,7 +111,7 @@ class Node:
         return self.client().revoke_token(f"{self.admin}/oauth2/revoke", token=token, **options)
 
 
-def tokens(nodes):
+def tokens(nodes, jwt_kit):
     issued = nodes[0].issue(userId="u_42", deviceId="phone", permissions=["docs:read"])
     claims = jwt.decode(
         issued["token"], SECRET, algorithms=["HS256"], audience="curfew", issuer="curfew",
@@ -128,6 +128,7 @@ def tokens(nodes):
     read = jose.decode(issued["token"], jwk.OctKey.import_key(SECRET), algorithms=["HS256"])
     expect(read.claims == claims, f"joserfc read {read.claims}")
     print("joserfc reads the same claims")
+    by_jwt_kit(jwt_kit, nodes, issued, secret=SECRET)
     forged = jwt.encode(claims | {"sub": "u_43"}, SECRET + "x", algorithm="HS256", headers=header)
     expect(not nodes[1].is_active(forged), "a token that PyJWT signed with another secret is active")
     own = jwt.encode(claims, SECRET, algorithm="HS256", headers=header)
@@ -135,7 +136,25 @@ def tokens(nodes):
     print("what PyJWT signs is active with the cluster's secret, and with no other")
 
 
-def key_pairs(nodes, keys, algorithm):
+def by_jwt_kit(client, nodes, issued, **keys):
+    """What JWTKit reads of a token, with these keys; and what it signs."""
+    if client is None:
+        return
+    told = json.dumps({"token": issued["token"]} | keys)
+    run = subprocess.run([client], input=told, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    expect(run.returncode == 0, f"JWTKit refuses it: {run.stderr}")
+    read = json.loads(run.stdout)
+    expect(read["subject"] == "u_42" and read["session"] == issued["sessionId"], f"JWTKit read {read}")
+    if read["signed"]:
+        expect(nodes[1].is_active(read["signed"]), "what JWTKit signs is not active")
+    bent = issued | {"token": issued["token"][:-9] + "AAAAAAAAA"}
+    told = json.dumps({"token": bent["token"]} | keys)
+    run = subprocess.run([client], input=told, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    expect(run.returncode != 0, "JWTKit takes a token with another signature")
+    print(f"JWTKit verifies it{' and signs another that is active' if read['signed'] else ''}")
+
+
+def key_pairs(nodes, keys, algorithm, jwt_kit):
     """Tokens that are verified by what everybody can read."""
     issued = nodes[0].issue(userId="u_42", deviceId="phone", permissions=["docs:read"])
     address = f"{nodes[1].public}/.well-known/jwks.json"
@@ -146,7 +165,10 @@ def key_pairs(nodes, keys, algorithm):
     expect(read.claims == claims, f"joserfc read {read.claims}")
     print(f"PyJWT and joserfc verify {algorithm} with the published keys")
     header = jwt.get_unverified_header(issued["token"])
-    private = json.loads(keys.read_text())["keys"][0]["privateKey"]
+    entry = json.loads(keys.read_text())["keys"][0]
+    signing = {"privateKey": entry["privateKey"]} if algorithm == "ES256" else {}
+    by_jwt_kit(jwt_kit, nodes, issued, keySet=requests.get(address, timeout=10).text, **signing)
+    private = entry["privateKey"]
     own = jwt.encode(claims, private, algorithm=algorithm, headers=header)
     expect(nodes[1].is_active(own), "the same claims, signed by PyJWT with the cluster's key, are not active")
     for name, key in [("public key", known.key.public_bytes_raw() if algorithm == "EdDSA" else None), ("secret", SECRET)]:
@@ -182,13 +204,15 @@ def revocation(nodes):
 
 def main():
     executable = os.path.abspath(sys.argv[1])
+    jwt_kit = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
     with cluster(executable) as (dev, _):
         nodes = [Node(node, dev["apiKey"]) for node in dev["nodes"]]
-        for check in (tokens, introspection, revocation):
-            check(nodes)
+        tokens(nodes, jwt_kit)
+        introspection(nodes)
+        revocation(nodes)
     for algorithm in ("EdDSA", "ES256"):
         with cluster(executable, algorithm) as (dev, keys):
-            key_pairs([Node(node, dev["apiKey"]) for node in dev["nodes"]], keys, algorithm)
+            key_pairs([Node(node, dev["apiKey"]) for node in dev["nodes"]], keys, algorithm, jwt_kit)
 
 
 if __name__ == "__main__":

@@ -34,24 +34,35 @@ struct SessionClaims: JWTPayload {
     }
 }
 
-let task = try JSONDecoder().decode(Task.self, from: FileHandle.standardInput.readDataToEndOfFile())
-let header = try DefaultJWTParser().parseHeader(Array(task.token.utf8))
-let keys = JWTKeyCollection()
-if let keySet = task.keySet { try await keys.add(jwksJSON: keySet) }
-if let secret = task.secret {
-    await keys.add(
-        hmac: HMACKey(from: secret), digestAlgorithm: .sha256, kid: header.kid.map { JWKIdentifier(string: $0) })
+struct TokenHeader: Decodable {
+    let kid: String
+    let typ: String
+
+    init(of token: String) throws {
+        var digits = token.prefix { $0 != "." }.replacing("-", with: "+").replacing("_", with: "/")
+        while digits.count % 4 != 0 { digits += "=" }
+        self = try JSONDecoder().decode(Self.self, from: Data(base64Encoded: String(digits)) ?? Data())
+    }
 }
-let claims = try await keys.verify(task.token, as: SessionClaims.self)
-var signed: String?
+
+let task = try JSONDecoder().decode(Task.self, from: FileHandle.standardInput.readDataToEndOfFile())
+let header = try TokenHeader(of: task.token)
+let kid = JWKIdentifier(string: header.kid)
+let verifiers = JWTKeyCollection()
+let signers = JWTKeyCollection()
+if let keySet = task.keySet { try await verifiers.add(jwksJSON: keySet) }
+if let secret = task.secret {
+    for keys in [verifiers, signers] {
+        await keys.add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256, kid: kid)
+    }
+}
+if let pem = task.privateKey { await signers.add(ecdsa: try ES256PrivateKey(pem: pem), kid: kid) }
+let claims = try await verifiers.verify(task.token, as: SessionClaims.self)
+var signed = ""
 if task.secret != nil || task.privateKey != nil {
-    let signers = JWTKeyCollection()
-    let kid = JWKIdentifier(string: header.kid ?? "")
-    if let secret = task.secret { await signers.add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256, kid: kid) }
-    if let pem = task.privateKey { await signers.add(ecdsa: try ES256PrivateKey(pem: pem), kid: kid) }
     var own = JWTHeader()
     own.typ = header.typ
     signed = try await signers.sign(claims, kid: kid, header: own)
 }
-let answer = ["subject": claims.sub.value, "session": claims.sid, "signed": signed ?? ""]
+let answer = ["subject": claims.sub.value, "session": claims.sid, "signed": signed]
 print(String(decoding: try JSONEncoder().encode(answer), as: UTF8.self))
