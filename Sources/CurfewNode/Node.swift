@@ -17,6 +17,7 @@ package struct Node: Sendable {
     private let propagation: PropagationService
     private let redisThread: MultiThreadedEventLoopGroup
     private let service: SessionService
+    private let tls: ListenerTLS?
 
     /// Puts the parts together; nothing is connected or listened to yet. Throws the one line that a wrong setting gets.
     package init(configuration: NodeConfiguration, logger: Logger) throws(StartError) {
@@ -27,11 +28,13 @@ package struct Node: Sendable {
         let count: PartitionCount
         let keyRing: KeyRing
         let topology: RedisTopology
+        let tls: ListenerTLS?
         do throws(SettingError) {
             try configuration.validate()
             count = try configuration.partitionCount()
             keyRing = try configuration.keyRing()
             topology = try configuration.redisTopology()
+            tls = try configuration.tls.map { files throws(SettingError) in ListenerTLS(try files.load()) }
         } catch {
             throw .setting(error)
         }
@@ -67,6 +70,7 @@ package struct Node: Sendable {
         service = parts.service
         self.configuration = configuration
         self.logger = logger
+        self.tls = tls
     }
 
     /// Runs until SIGTERM or SIGINT, or until its task is cancelled. Throws `StartError` where Redis or an address can't be used.
@@ -75,11 +79,12 @@ package struct Node: Sendable {
             logger.warning(
                 "insecure-cookies: session cookies go without Secure and the __Host- prefix, for development only")
         }
+        warnAboutCertificate()
         let threads = configuration.threads.map { MultiThreadedEventLoopGroup(numberOfThreads: $0) }
         let keys = APIKeys(configuration.apiKeys)
         let files = FileReloader(reloadedFiles(into: keys), logger: logger)
         let listeners = HTTPListeners(
-            configuration: configuration, service: service, keys: keys, logger: logger,
+            configuration: configuration, service: service, keys: keys, tls: tls, logger: logger,
             group: threads ?? MultiThreadedEventLoopGroup.singleton)
         let services: [any Service] =
             [propagation] + (service.driver.audit.map { [$0] } ?? []) + [files]
@@ -99,15 +104,23 @@ package struct Node: Sendable {
 
 extension Node {
     private func reloadedFiles(into keys: APIKeys) -> [ReloadedFile] {
-        var files: [ReloadedFile] = []
+        var reloaded: [ReloadedFile] = []
         if let path = configuration.apiKeysFile {
             let fixed = configuration.apiKeys.filter { $0.name == APIKey.commandLineName }
-            files.append(.apiKeys(path, fixed: fixed, into: keys))
+            reloaded.append(.apiKeys(path, fixed: fixed, into: keys))
         }
         if let path = configuration.signingKeysFile {
-            files.append(.signingKeys(path, into: service.currentKeyRing, clock: service.clock))
+            reloaded.append(.signingKeys(path, into: service.currentKeyRing, clock: service.clock))
         }
-        return files
+        if let files = configuration.tls, let tls { reloaded.append(.certificate(files, into: tls)) }
+        return reloaded
+    }
+
+    /// Clients will refuse it; the node goes on, since a new one is taken over without a restart.
+    private func warnAboutCertificate() {
+        guard let tls, tls.expiresAt.seconds < service.clock.wall().seconds + 14 * 86_400 else { return }
+        logger.warning(
+            "the certificate runs out in less than 14 days, or has", metadata: ["expires": "\(tls.expiresAt.rfc3339)"])
     }
 }
 

@@ -12,6 +12,14 @@ package struct NodeConfiguration: Sendable {
     package var adminListen = ListenAddress(host: "127.0.0.1", port: 8081)
     /// Plain HTTP off loopback, because a proxy or mesh in front ends TLS.
     package var allowsPlaintext = false
+    /// Both listeners have TLS by these.
+    package var tls: TLSFiles? {
+        guard let tlsCertificate, let tlsKey else { return nil }
+        return TLSFiles(certificate: tlsCertificate, key: tlsKey, adminAuthorities: adminClientAuthorities)
+    }
+    package var tlsCertificate: String?
+    package var tlsKey: String?
+    package var adminClientAuthorities: String?
     /// Whose word about a visitor's method and host (and, one day, address) is taken.
     package var trustedProxies = TrustedProxies.loopback
     /// Pages of other origins that may act for their browser's user.

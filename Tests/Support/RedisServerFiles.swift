@@ -22,17 +22,30 @@ package struct TestCertificates: Sendable {
                 "-out", "\(directory)/\(authority).pem",
             ])
         }
+        try sign("server", names: names)
+    }
+
+    /// A certificate and key of their own, `<name>.pem` and `<name>.key`, replaced in one step each where they are there.
+    package func sign(
+        _ name: String, names: [String] = ["DNS:localhost", "IP:127.0.0.1"], by signer: String = "ca", days: Int = 2
+    ) throws {
+        let path = "\(directory)/\(name)"
         try openssl([
-            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=curfew test",
-            "-keyout", key, "-out", "\(directory)/server.csr",
+            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=curfew \(name)",
+            "-keyout", "\(path).key.new", "-out", "\(path).csr",
         ])
-        let extensions = "\(directory)/server.ext"
         try "subjectAltName=\(names.joined(separator: ","))\n".write(
-            toFile: extensions, atomically: false, encoding: .utf8)
+            toFile: "\(path).ext", atomically: false, encoding: .utf8)
         try openssl([
-            "x509", "-req", "-in", "\(directory)/server.csr", "-CA", authority, "-CAkey", "\(directory)/ca.key",
-            "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", certificate,
+            "x509", "-req", "-in", "\(path).csr", "-CA", "\(directory)/\(signer).pem",
+            "-CAkey", "\(directory)/\(signer).key", "-CAcreateserial", "-days", "\(days)", "-extfile", "\(path).ext",
+            "-out", "\(path).pem.new",
         ])
+        for ending in ["key", "pem"] {
+            guard rename("\(path).\(ending).new", "\(path).\(ending)") == 0 else {
+                throw RedisCallError(description: "\(path).\(ending) can't be replaced (errno \(errno))")
+            }
+        }
     }
 
     private func openssl(_ arguments: [String]) throws {

@@ -8,9 +8,9 @@ import ServiceLifecycle
 import Synchronization
 import UnixSignals
 
-/// One of them.
+/// One of them, or several that belong together.
 struct ReloadedFile: Sendable {
-    let path: String
+    let paths: [String]
     /// What is in it, as the log calls it.
     let name: String
     /// Reads it and takes over what it has. What it returns is logged.
@@ -23,7 +23,7 @@ final class FileReloader: Service {
     private let files: [ReloadedFile]
     private let logger: Logger
     /// Each file as it was when it was read last.
-    private let seen: Mutex<[Data?]>
+    private let seen: Mutex<[[Data?]]>
 
     /// `files` have just been read.
     init(_ files: [ReloadedFile], logger: Logger) {
@@ -65,17 +65,17 @@ final class FileReloader: Service {
         } catch {
             logger.error(
                 "\(file.name) not read again, those of before stay",
-                metadata: ["file": "\(file.path)", "expected": "\(error.text)"])
+                metadata: ["file": "\(file.paths.joined(separator: " "))", "expected": "\(error.text)"])
         }
     }
 }
 
 extension ReloadedFile {
-    fileprivate var content: Data? { FileManager.default.contents(atPath: path) }
+    fileprivate var content: [Data?] { paths.map { FileManager.default.contents(atPath: $0) } }
 
     /// Hashed keys of the admin listener. `fixed`: those that are not from the file.
     static func apiKeys(_ path: String, fixed: [APIKey], into keys: APIKeys) -> ReloadedFile {
-        ReloadedFile(path: path, name: "API keys") { () throws(Setting.Expectation) in
+        ReloadedFile(paths: [path], name: "API keys") { () throws(Setting.Expectation) in
             let file = try APIKeyFile.load(path: path)
             keys.replace(with: fixed + file.keys)
             return ["keys": "\(file.keys.count)"]
@@ -86,7 +86,7 @@ extension ReloadedFile {
 extension ReloadedFile {
     /// Signing keys: what each of those that are left has signed stays good, whatever comes and goes beside it.
     static func signingKeys(_ path: String, into current: CurrentKeyRing, clock: NodeClock) -> ReloadedFile {
-        ReloadedFile(path: path, name: "signing keys") { () throws(Setting.Expectation) in
+        ReloadedFile(paths: [path], name: "signing keys") { () throws(Setting.Expectation) in
             let before = current.value
             let keys = try SigningKeyFile.load(path: path).keys()
             guard let ring = KeyRing(keys, issuer: before.issuer, audience: before.audience) else {
@@ -100,6 +100,22 @@ extension ReloadedFile {
                 "added": "\(new.subtracting(old).sorted().joined(separator: " "))",
                 "removed": "\(old.subtracting(new).sorted().joined(separator: " "))",
             ]
+        }
+    }
+}
+
+extension ReloadedFile {
+    /// The listeners' certificate, its key, and whose certificates the admin listener takes.
+    static func certificate(_ files: TLSFiles, into tls: ListenerTLS) -> ReloadedFile {
+        ReloadedFile(paths: files.paths, name: "certificate") { () throws(Setting.Expectation) in
+            let contexts: ListenerTLS.Contexts
+            do throws(SettingError) {
+                contexts = try files.load()
+            } catch {
+                throw Setting.Expectation("\(error.expected) as \(error.setting)")
+            }
+            tls.replace(with: contexts)
+            return ["expires": "\(contexts.expiresAt.rfc3339)"]
         }
     }
 }

@@ -16,6 +16,24 @@ extension Setting {
             "Where the application's backends and operators reach the node."
         ) { configuration, text throws(Expectation) in configuration.adminListen = try address(text) },
         .init(
+            "tls-cert", .listeners, form: "file", default: "none",
+            "PEM file of the certificate of both listeners, and of those between it and its authority; read again when it changes."
+        ) { configuration, text throws(Expectation) in
+            configuration.tlsCertificate = try nonEmpty(text, "the path of a PEM file")
+        },
+        .init(
+            "tls-key", .listeners, form: "file", default: "none",
+            "PEM file of that certificate's private key; one that others can read is refused."
+        ) { configuration, text throws(Expectation) in
+            configuration.tlsKey = try nonEmpty(text, "the path of a PEM file")
+        },
+        .init(
+            "admin-client-ca", .listeners, form: "file", default: "none",
+            "PEM file of the authorities of whose certificates every client of the admin listener must have one."
+        ) { configuration, text throws(Expectation) in
+            configuration.adminClientAuthorities = try nonEmpty(text, "the path of a PEM file")
+        },
+        .init(
             "allow-plaintext", .listeners, form: nil, default: "false",
             "Listen without TLS off loopback, because a proxy or a mesh in front of the node ends it."
         ) { configuration, text throws(Expectation) in configuration.allowsPlaintext = try flag(text) },

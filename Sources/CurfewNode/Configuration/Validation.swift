@@ -30,10 +30,18 @@ extension NodeConfiguration {
             "another address than that of listen (\(listen))")
         for (name, address) in [("listen", listen), ("admin-listen", adminListen)] {
             try require(
-                address.isLoopback || allowsPlaintext, name, "\(address)",
-                "a loopback address: this version ends no TLS, so off loopback it needs allow-plaintext "
-                    + "and a proxy or a mesh in front that does")
+                address.isLoopback || allowsPlaintext || tls != nil, name, "\(address)",
+                "a loopback address; off loopback tls-cert and tls-key, or allow-plaintext "
+                    + "where a proxy or a mesh in front ends TLS")
         }
+        let pair = [("tls-cert", tlsCertificate, "tls-key"), ("tls-key", tlsKey, "tls-cert")]
+        for (name, path, other) in pair where tls == nil {
+            try require(path == nil, name, "\"\((path ?? "").prefix(120))\"", "\(other) with it")
+        }
+        try require(
+            adminClientAuthorities == nil || tls != nil, "admin-client-ca",
+            "\"\((adminClientAuthorities ?? "").prefix(120))\"", "tls-cert and tls-key with it")
+        _ = try tls?.load()
         try require(
             !insecureCookies || listen.isLoopback, "insecure-cookies", "true",
             "a loopback address as listen (\(listen)): off loopback anybody on the way could read the session's cookie")

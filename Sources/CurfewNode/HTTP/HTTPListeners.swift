@@ -12,8 +12,9 @@ package struct HTTPListeners: Sendable {
 
     /// `group` has the threads that `configuration.threads` asks for; whoever made it ends it.
     /// `onListening` is called once a listener, with the port that it really has.
-    package init(
-        configuration: NodeConfiguration, service: SessionService, keys: APIKeys, logger: Logger,
+    init(
+        configuration: NodeConfiguration, service: SessionService, keys: APIKeys, tls: ListenerTLS? = nil,
+        logger: Logger,
         group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
         onListening: @escaping @Sendable (_ isAdmin: Bool, _ address: ListenAddress) -> Void = { _, _ in }
     ) {
@@ -37,6 +38,7 @@ package struct HTTPListeners: Sendable {
             var settings = ConnectionSettings(configuration.limits, table: table)
             settings.head.acceptsInsecureCookie = configuration.insecureCookies
             settings.head.answersOrigins = kind == .public && !configuration.allowedOrigins.isEmpty
+            settings.isSecure = tls != nil
             settings.fastPath = kind == .public ? fastPath : nil
             settings.atOnce = { responder.answerAtOnce($0) }
             // One gate a listener. What was not begun within half of the time that Redis has is not begun.
@@ -46,7 +48,8 @@ package struct HTTPListeners: Sendable {
             return Listener(
                 kind: kind, address: kind == .public ? configuration.listen : configuration.adminListen,
                 connections: ListenerConnections(
-                    responder: responder, settings: settings, maximum: connections, gate: gate, group: group,
+                    responder: responder, settings: settings, maximum: connections,
+                    security: tls.map { tls in { @Sendable in tls.handler(kind) } }, gate: gate, group: group,
                     logger: quiet),
                 group: group, logger: logger, onListening: { onListening(kind == .admin, $0) },
                 onStopping: { service.driver.streams.close() })

@@ -6,6 +6,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTPTypes
+import NIOSSL
 import Synchronization
 
 struct ListenerConnections: Sendable {
@@ -14,6 +15,8 @@ struct ListenerConnections: Sendable {
 
     let settings: ConnectionSettings
     let maximum: Int
+    /// What is put in front of a connection; `nil` for plain HTTP.
+    private let security: (@Sendable () -> NIOSSLServerHandler)?
     private let responder: Responder
     private let gate: CallGate
     private let logger: Logger
@@ -22,12 +25,14 @@ struct ListenerConnections: Sendable {
     private let rings: [ObjectIdentifier: NIOLoopBoundBox<ConnectionRing>]
 
     init(
-        responder: Responder, settings: ConnectionSettings, maximum: Int, gate: CallGate, group: any EventLoopGroup,
+        responder: Responder, settings: ConnectionSettings, maximum: Int,
+        security: (@Sendable () -> NIOSSLServerHandler)?, gate: CallGate, group: any EventLoopGroup,
         logger: Logger
     ) {
         self.responder = responder
         self.settings = settings
         self.maximum = maximum
+        self.security = security
         self.gate = gate
         self.logger = logger
         var rings: [ObjectIdentifier: NIOLoopBoundBox<ConnectionRing>] = [:]
@@ -55,6 +60,7 @@ struct ListenerConnections: Sendable {
                 }
             })
         try channel.pipeline.syncOperations.addHandler(handler, position: .first)
+        if let security { try channel.pipeline.syncOperations.addHandler(security(), position: .first) }
         ring?.add(handler)
     }
 

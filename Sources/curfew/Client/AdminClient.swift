@@ -5,12 +5,21 @@ import CurfewRedis
 import Foundation
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 struct AdminClient {
     enum Method: String { case get = "GET", post = "POST", put = "PUT" }
 
     let base: String
     let apiKey: String?
+    private let client: HTTPClient
+
+    /// `tls`: for a node that ends TLS itself; `nil` for the system's authorities and no certificate of one's own.
+    init(base: String, apiKey: String?, tls: TLSConfiguration? = nil) {
+        self.base = base
+        self.apiKey = apiKey
+        client = tls.map(Self.makeClient) ?? Self.usualClient
+    }
 
     struct Answer {
         let status: UInt
@@ -51,7 +60,7 @@ struct AdminClient {
             request.body = .bytes(ByteBuffer(bytes: body))
         }
         do {
-            let response = try await Self.client.execute(request, timeout: TimeAmount(timeout))
+            let response = try await client.execute(request, timeout: TimeAmount(timeout))
             let buffer = try await response.body.collect(upTo: 8 * 1024 * 1024)
             return Answer(status: response.status.code, body: Data(buffer.readableBytesView))
         } catch {
@@ -60,14 +69,20 @@ struct AdminClient {
         }
     }
 
+    private static let usualClient = makeClient(tls: nil)
+
     /// Says at once that nobody is there, instead of trying until the deadline. Lives as long as the process.
-    private static let client: HTTPClient = {
+    private static func makeClient(tls: TLSConfiguration?) -> HTTPClient {
         var configuration = HTTPClient.Configuration()
+        configuration.tlsConfiguration = tls
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.timeout.connect = .seconds(5)
         configuration.redirectConfiguration = .disallow
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    }()
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        // It insists on being shut down before it goes.
+        _ = Unmanaged.passRetained(client)
+        return client
+    }
 
     private static func failure(_ answer: Answer) -> CommandFailure {
         let status: ExitStatus =

@@ -96,6 +96,9 @@ struct DevCommand: AsyncParsableCommand {
     /// Checked here as the nodes will check it, so that a wrong setting is one line and nothing has been started.
     private func settings() async throws -> DevCluster.Settings {
         let environment = ProcessInfo.processInfo.environment
+        for name in ["CURFEW_TLS_CERT", "CURFEW_TLS_KEY", "CURFEW_ADMIN_CLIENT_CA"] where environment[name] != nil {
+            throw CommandFailure(.usage, "\(name): dev serves plain HTTP on loopback, expected none")
+        }
         let settings = DevCluster.Settings(
             nodes: nodes, firstPort: port, demoPort: try await portOfPage(),
             redis: redis ?? environment["CURFEW_REDIS"],

@@ -28,6 +28,9 @@ struct ServeFlags: ParsableArguments {
 struct ListenerFlags: ParsableArguments {
     @Option(setting: "listen") var listen: String?
     @Option(setting: "admin-listen") var adminListen: String?
+    @Option(setting: "tls-cert") var tlsCert: String?
+    @Option(setting: "tls-key") var tlsKey: String?
+    @Option(setting: "admin-client-ca") var adminClientCa: String?
     @Flag(name: .customLong("allow-plaintext"), help: help(of: "allow-plaintext")) var allowPlaintext = false
     @Option(setting: "trusted-proxies") var trustedProxies: String?
     @Option(setting: "cors-origins") var corsOrigins: String?

@@ -18,12 +18,41 @@ enum AnswerBytes {
 
     static let goOn: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
 
-    /// What the answer says about the connection.
-    enum Connection: Sendable {
-        case silent, close, keepAlive
+    /// That browsers shall come back by TLS only (RFC 6797): a year, for this host.
+    private static let strictTransport: StaticString = "Strict-Transport-Security: max-age=31536000\r\n"
 
-        init(of head: RequestHead?, closes: Bool) {
-            if closes { self = .close } else { self = head?.keepsAlive == true ? .keepAlive : .silent }
+    /// What the answer says about the connection.
+    struct Connection: Hashable, Sendable {
+        enum Persistence: CaseIterable, Sendable { case silent, close, keepAlive }
+
+        var persistence: Persistence
+        /// The node itself ends TLS.
+        var isSecure = false
+
+        static let silent = Connection(persistence: .silent)
+        /// In the order of `index`.
+        static let all = [false, true].flatMap { isSecure in
+            Persistence.allCases.map { Connection(persistence: $0, isSecure: isSecure) }
+        }
+
+        init(persistence: Persistence, isSecure: Bool = false) {
+            (self.persistence, self.isSecure) = (persistence, isSecure)
+        }
+
+        init(of head: RequestHead?, closes: Bool, isSecure: Bool) {
+            let persistence: Persistence = head?.keepsAlive == true ? .keepAlive : .silent
+            self.init(persistence: closes ? .close : persistence, isSecure: isSecure)
+        }
+
+        /// Its place among all that there are.
+        var index: Int {
+            let place =
+                switch persistence {
+                case .silent: 0
+                case .close: 1
+                case .keepAlive: 2
+                }
+            return isSecure ? place + 3 : place
         }
     }
 
@@ -52,7 +81,8 @@ enum AnswerBytes {
         }
         buffer.writeStaticString(securityFields)
         if !mayBeKept { buffer.writeStaticString(noStore) }
-        switch connection {
+        if connection.isSecure { buffer.writeStaticString(strictTransport) }
+        switch connection.persistence {
         case .silent: break
         case .close: buffer.writeStaticString("Connection: close\r\n")
         case .keepAlive: buffer.writeStaticString("Connection: keep-alive\r\n")

@@ -17,6 +17,8 @@ struct ConnectionSettings: Sendable {
     var isLight: @Sendable (UnsafeRawBufferPointer) -> Bool = { _ in false }
     /// Answers that need no task: given on the event loop, whatever else is under way.
     var atOnce: @Sendable (HTTPRequest) -> Answer? = { _ in nil }
+    /// There is TLS in front of this.
+    var isSecure = false
     /// Only the public listener has one.
     var fastPath: FastPath?
     var headTimeout = Duration.seconds(10)
@@ -197,7 +199,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private func decide(_ head: RequestHead, _ context: ChannelHandlerContext) {
         wasUseful = true
         if let fastPath = settings.fastPath, let scratch {
-            let connection = AnswerBytes.Connection(of: head, closes: machine.closesAfterAnswer || head.closes)
+            let connection = AnswerBytes.Connection(
+                of: head, closes: machine.closesAfterAnswer || head.closes, isSecure: settings.isSecure)
             if output.capacity == 0 { output = context.channel.allocator.buffer(capacity: 1024) }
             let keys = scratch.keys(of: fastPath.keyRing)
             let isAnswered = input.withUnsafeReadableBytes { bytes in
@@ -255,7 +258,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// The last thing that this connection is told; the machine is closed already.
     func refuse(_ problem: Problem) {
-        AnswerBytes.write(Answer(problem), connection: .close, isHead: false, into: &output)
+        let connection = AnswerBytes.Connection(persistence: .close, isSecure: settings.isSecure)
+        AnswerBytes.write(Answer(problem), connection: connection, isHead: false, into: &output)
     }
 
     func refuseConnection(_ context: ChannelHandlerContext) {
@@ -301,7 +305,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             .map { (name: $0.name.rawName, value: $0.value) }
         AnswerBytes.writeHead(
             status: response.status.code, fields: fields, contentLength: length,
-            connection: .init(of: head, closes: machine.closesAfterAnswer), into: &buffer)
+            connection: .init(of: head, closes: machine.closesAfterAnswer, isSecure: settings.isSecure), into: &buffer)
         return buffer
     }
 

@@ -7,12 +7,12 @@ import NIOCore
 struct FastAnswers: Sendable {
     static let shared = FastAnswers()
 
-    /// By status of the connection, see `index`.
+    /// By what is said about the connection.
     private let activeHeads: [(before: [UInt8], after: [UInt8])]
     private let refusals: [ProblemCode: [[UInt8]]]
 
     private init() {
-        let connections: [AnswerBytes.Connection] = [.silent, .close, .keepAlive]
+        let connections = AnswerBytes.Connection.all
         activeHeads = connections.map(FastAnswers.activeHead)
         var refusals: [ProblemCode: [[UInt8]]] = [:]
         let reasons = [RefusalReason.tokenMissing] + TokenRefusal.allCases.map(RefusalReason.init)
@@ -42,17 +42,9 @@ struct FastAnswers: Sendable {
         return (Array(bytes[..<(cut - 1)]), Array(bytes[cut...]))
     }
 
-    private func index(_ connection: AnswerBytes.Connection) -> Int {
-        switch connection {
-        case .silent: 0
-        case .close: 1
-        case .keepAlive: 2
-        }
-    }
-
     /// A 401, whole. `code` is one of validate's.
     func write(_ code: ProblemCode, connection: AnswerBytes.Connection, into buffer: inout ByteBuffer) {
-        guard let bytes = refusals[code]?[index(connection)] else { preconditionFailure("not a code of validate") }
+        guard let bytes = refusals[code]?[connection.index] else { preconditionFailure("not a code of validate") }
         buffer.writeBytes(bytes)
     }
 
@@ -73,7 +65,7 @@ struct FastAnswers: Sendable {
     private func write(
         _ body: ActiveBody, connection: AnswerBytes.Connection, digits: Int, into buffer: inout ByteBuffer
     ) -> Int {
-        let head = activeHeads[index(connection)]
+        let head = activeHeads[connection.index]
         buffer.writeBytes(head.before)
         let place = buffer.writerIndex
         buffer.writeRepeatingByte(UInt8(ascii: "0"), count: digits)
