@@ -80,6 +80,10 @@ package struct NodeConfiguration: Sendable {
     /// Failed logins that are reported, of a user and from an address; `nil`: not counted, and nobody is locked out.
     package var failureLimitOfUser: RateLimit? = RateLimit(count: 5, window: .seconds(15 * 60))
     package var failureLimitFromAddress: RateLimit? = RateLimit(count: 20, window: .seconds(15 * 60))
+    /// What becomes of a token that another device shows.
+    package var fingerprint = FingerprintPolicy.checked
+    /// Signals that end what they are about; the others are told of only.
+    package var revokingSignals: Set<AuditEntry.Signal> = []
     /// For how long a refresh token that was used gives the same new pair again.
     package var refreshGrace = Duration.seconds(10)
     /// For how long the id before is good where a session gets another one.

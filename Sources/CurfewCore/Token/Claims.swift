@@ -1,7 +1,7 @@
 // What a token says, twice: `Claims` with values of their own, for whoever issues or looks at leisure, and
 // `ClaimsView`, which points into the bytes that a token was decoded to, for the hot path.
 
-/// A token's claims. In JSON: iss aud sub sid iat exp knd stp did ten prm prv.
+/// A token's claims. In JSON: iss aud sub sid iat exp knd stp did ten fpr prm prv.
 public struct Claims: Sendable, Equatable {
     /// `iss`: who signed. 1–128 bytes without control characters, like `audience`.
     public var issuer: String
@@ -23,6 +23,8 @@ public struct Claims: Sendable, Equatable {
     public var device: DeviceID?
     /// `ten`, absent where there is none.
     public var tenant: TenantID?
+    /// `fpr`: the code of the login's fingerprint, absent where it has none.
+    public var fingerprint: String?
     /// `prm`
     public var permissions: Permissions
     /// `prv`: the stamp of the permission change that `permissions` reflects, 0 where there never was one.
@@ -32,7 +34,7 @@ public struct Claims: Sendable, Equatable {
     public init(
         issuer: String, audience: String, user: UserID, session: SessionID, issuedAt: WallTime, expiresAt: WallTime,
         kind: SessionKind, stamp: Stamp, device: DeviceID? = nil, tenant: TenantID? = nil,
-        permissions: Permissions = .none, permissionsVersion: UInt64 = 0
+        fingerprint: String? = nil, permissions: Permissions = .none, permissionsVersion: UInt64 = 0
     ) {
         self.issuer = issuer
         self.audience = audience
@@ -44,6 +46,7 @@ public struct Claims: Sendable, Equatable {
         self.stamp = stamp
         self.device = device
         self.tenant = tenant
+        self.fingerprint = fingerprint
         self.permissions = permissions
         self.permissionsVersion = permissionsVersion
     }
@@ -79,6 +82,8 @@ public struct ClaimsView: Sendable {
     public var plainDevice: Range<Int>? { places.plainDevice.nonempty }
     /// The tenant's own bytes.
     public var tenant: Range<Int>? { places.tenant.nonempty }
+    /// `fpr`, 22 bytes.
+    public var fingerprint: Range<Int>? { places.fingerprint.nonempty }
     /// `prm`, a JSON array without spaces or escapes: `["a","b"]`.
     public var permissions: Range<Int> { places.permissions.range }
 }
@@ -90,10 +95,11 @@ struct Places: Sendable {
     let device: ByteRange
     let plainDevice: ByteRange
     let tenant: ByteRange
+    let fingerprint: ByteRange
     let permissions: ByteRange
 }
 
-/// A range within scratch memory in four bytes: verdicts are copied about, and six of them should cost nothing.
+/// A range within scratch memory in four bytes: verdicts are copied about, and seven of them should cost nothing.
 struct ByteRange: Sendable {
     private let start: UInt16
     private let end: UInt16

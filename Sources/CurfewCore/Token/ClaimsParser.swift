@@ -29,6 +29,7 @@ private enum ClaimName: UInt32 {
     case stamp = 0x2270_7473  // stp
     case device = 0x2264_6964  // did
     case tenant = 0x226e_6574  // ten
+    case fingerprint = 0x2272_7066  // fpr
     case permissions = 0x226d_7270  // prm
     case permissionsVersion = 0x2276_7270  // prv
 }
@@ -50,6 +51,7 @@ struct ClaimsParser {
     private var stamp: UInt64?
     private var device: JSONCursor.Text?
     private var tenant: JSONCursor.Text?
+    private var fingerprint: ByteRange?
     private var permissions: ByteRange?
     private var permissionsVersion: UInt64?
 
@@ -87,6 +89,7 @@ struct ClaimsParser {
         case .stamp: set(&stamp, cursor.integer())
         case .device: set(&device, cursor.string())
         case .tenant: set(&tenant, cursor.string())
+        case .fingerprint: set(&fingerprint, cursor.string().flatMap(Self.code))
         case .permissions: set(&permissions, cursor.permissions().map(ByteRange.init))
         case .permissionsVersion: set(&permissionsVersion, cursor.integer())
         case nil: .unknown
@@ -99,6 +102,11 @@ struct ClaimsParser {
         guard slot == nil, let value else { return .refused }
         slot = value
         return .read
+    }
+
+    /// A fingerprint's code has one length, and no digit that could be escaped.
+    private static func code(_ text: JSONCursor.Text) -> ByteRange? {
+        text.hasEscapes || text.count != KeyRing.fingerprintCodeCount ? nil : ByteRange(text.range)
     }
 
     private func bytes(_ range: Range<Int>) -> UnsafeRawBufferPointer {
@@ -129,7 +137,8 @@ struct ClaimsParser {
             permissionsVersion: permissionsVersion,
             places: Places(
                 subject: ByteRange(subject.range), user: user, device: device.map { ByteRange($0.range) } ?? .none,
-                plainDevice: plainDevice, tenant: plainTenant, permissions: permissions))
+                plainDevice: plainDevice, tenant: plainTenant, fingerprint: fingerprint ?? .none,
+                permissions: permissions))
     }
 
     /// Whether the text stands for exactly these bytes. An escaped one is unescaped where it stands: nobody reads it

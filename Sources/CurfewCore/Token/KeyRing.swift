@@ -111,6 +111,7 @@ extension Claims {
         text += ",\"knd\":\"\(kind.rawValue)\",\"stp\":\(stamp.microseconds)"
         if let device { text += ",\"did\":\(quoted(device.text))" }
         if let tenant { text += ",\"ten\":\(quoted(tenant.text))" }
+        if let fingerprint { text += ",\"fpr\":\(quoted(fingerprint))" }
         text += ",\"prm\":"
         return Array(text.utf8) + permissions.json + Array(",\"prv\":\(permissionsVersion)}".utf8)
     }
@@ -124,7 +125,8 @@ extension Claims {
             issuer: ring.issuer, audience: ring.audience, user: user, session: view.session, issuedAt: view.issuedAt,
             expiresAt: view.expiresAt, kind: view.kind, stamp: view.stamp,
             device: view.plainDevice.flatMap { DeviceID(text($0)) }, tenant: view.tenant.flatMap { TenantID(text($0)) },
-            permissions: permissions, permissionsVersion: view.permissionsVersion)
+            fingerprint: view.fingerprint.map(text), permissions: permissions,
+            permissionsVersion: view.permissionsVersion)
     }
 }
 

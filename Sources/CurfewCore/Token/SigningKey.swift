@@ -39,6 +39,7 @@ public struct SigningKey: Sendable {
     let refresh: DerivedKey
     let crossSite: DerivedKey
     let bodies: DerivedKey
+    let fingerprints: MACKey
     let sealing: SealingKey
     /// The first segment of each of its tokens and the dot behind it.
     let headerSegment: [UInt8]
@@ -73,6 +74,7 @@ public struct SigningKey: Sendable {
         self.signer = signer
         refresh = DerivedKey(secret: secret, label: "curfew refresh token")
         crossSite = DerivedKey(secret: secret, label: "curfew cross-site token")
+        fingerprints = MACKey(secret: DerivedKey.bytes(secret: secret, label: "curfew fingerprints"))
         bodies = DerivedKey(secret: secret, label: "curfew bodies")
         sealing = SealingKey(key: DerivedKey.bytes(secret: secret, label: "curfew sealing"))
         headerSegment = Self.headerSegment(algorithm, id: id)

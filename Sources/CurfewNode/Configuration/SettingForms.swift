@@ -49,4 +49,26 @@ extension Setting {
         else { throw Expectation("refuse, or grace: and a duration, such as grace:30s") }
         return .grace(grace)
     }
+
+    /// Those that may end something. (An old refresh token always ends its session.)
+    private static let configurableSignals: [AuditEntry.Signal] = [.fingerprintMismatch, .authenticationBurst]
+
+    static func revokingSignals(_ text: String) throws(Expectation) -> Set<AuditEntry.Signal> {
+        if text == "report" { return [] }
+        if text == "revoke" { return Set(configurableSignals) }
+        var signals: Set<AuditEntry.Signal> = []
+        var named: Set<AuditEntry.Signal> = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let words = part.split(separator: "=", omittingEmptySubsequences: false)
+            guard words.count == 2, let signal = configurableSignals.first(where: { $0.rawValue == words[0] }),
+                named.insert(signal).inserted, words[1] == "report" || words[1] == "revoke"
+            else {
+                throw Expectation(
+                    "report, revoke, or "
+                        + configurableSignals.map { "\($0.rawValue)=report|revoke" }.joined(separator: ","))
+            }
+            if words[1] == "revoke" { signals.insert(signal) }
+        }
+        return signals
+    }
 }

@@ -207,6 +207,20 @@ extension Setting {
             ) { configuration, text throws(Expectation) in
                 configuration.evictsOldestSession = try isFirst(text, "evict-oldest", or: "refuse")
             },
+            .init(
+                "fingerprint", .sessions, form: "checked|required|off", default: "checked",
+                "Of sessions that were issued with a fingerprint: refuse a wrong Curfew-Fingerprint, a missing one too, or neither."
+            ) { configuration, text throws(Expectation) in
+                guard let policy = FingerprintPolicy(rawValue: text) else {
+                    throw Expectation("checked, required or off")
+                }
+                configuration.fingerprint = policy
+            },
+            .init(
+                "on-suspicious", .sessions, form: "report|revoke|signal=…", default: "report",
+                "What fingerprint_mismatch and authentication_burst do: an entry in the audit log, or the end of the session "
+                    + "or of the user's sessions, too."
+            ) { configuration, text throws(Expectation) in configuration.revokingSignals = try revokingSignals(text) },
         ] + rateLimits
 
     private static let process: [Setting] = [

@@ -73,6 +73,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case refreshTokenReused = "refresh_token_reused"
     case apiKeyInvalid = "api_key_invalid"
     case crossSiteTokenFailed = "csrf_failed"
+    case deviceMismatch = "device_mismatch"
     case permissionMissing = "permission_missing"
     case forbidden
     case notFound = "not_found"
@@ -100,6 +101,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .sessionSuperseded: self = .sessionSuperseded
         case .sessionNotFound: self = .sessionNotFound
         case .refreshTokenReused: self = .refreshTokenReused
+        case .deviceMismatch: self = .deviceMismatch
         }
     }
 
@@ -136,6 +138,8 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .apiKeyInvalid: (401, "Invalid API key", "Send a valid API key as a bearer token.")
         case .crossSiteTokenFailed:
             (403, "Cross-site token failed", "Send the csrfToken of this session as X-CSRF-Token.")
+        case .deviceMismatch:
+            (403, "Device mismatch", "The session was issued to a device with another Curfew-Fingerprint.")
         case .permissionMissing: (403, "Permission missing", "The session lacks a permission that this needs.")
         case .forbidden: (403, "Forbidden", "The API key lacks the role that this call needs.")
         case .notFound: (404, "Not found", "There is nothing here.")

@@ -54,18 +54,20 @@ extension RouteTable {
             Route(
                 call: .validate, method: method, path: "/v1/validate", access: .session,
                 summary: "Who the caller is: the token is a bearer token, else the session cookie.",
-                headers: validateHeaders, answers: [(200, "Active")], problems: validateProblems)
+                headers: validateHeaders + [fingerprintHeader], answers: [(200, "Active")], problems: validateProblems)
         } + forwardAuth + [
             Route(
                 call: .refresh, method: .post, path: "/v1/refresh", access: .session,
                 summary: "A new token for a session that goes on: by its refresh token (kind api), else by its token.",
-                body: .optional(schema: "RefreshRequest"), headers: [crossSiteHeader, idempotencyHeader],
+                body: .optional(schema: "RefreshRequest"),
+                headers: [crossSiteHeader, idempotencyHeader, fingerprintHeader],
                 answers: [(200, "IssuedSession")],
                 problems: [
                     .valueOutOfRange, .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired,
                     .sessionRevoked, .sessionExpired, .sessionSuperseded, .sessionNotFound, .refreshTokenReused,
                     .rateLimited,
-                    .crossSiteTokenFailed, .conflict, .revocationStateStale, .redisUnavailable, .overloaded,
+                    .crossSiteTokenFailed, .deviceMismatch, .conflict, .revocationStateStale, .redisUnavailable,
+                    .overloaded,
                 ]),
             Route(
                 call: .crossSiteToken, method: .get, path: "/v1/csrf", access: .session,
@@ -128,7 +130,7 @@ extension RouteTable {
             Route(
                 call: .validateToken, method: .post, path: "/v1/validate", access: .role(.read),
                 summary: "Whether a token is good, as 200 either way.", body: .json(schema: "TokenRequest"),
-                headers: validateHeaders, answers: [(200, "Verdict")],
+                headers: validateHeaders + [fingerprintHeader], answers: [(200, "Verdict")],
                 problems: [.revocationStateStale, .redisUnavailable, .overloaded]),
             Route(
                 call: .validateBatch, method: .post, path: "/v1/validate/batch", access: .role(.read),
@@ -233,7 +235,7 @@ extension RouteTable {
             .init(
                 name: "X-Forwarded-Method",
                 summary: "The visitor's method, from a trusted proxy; so is X-Original-Method."),
-            crossSiteHeader,
+            crossSiteHeader, fingerprintHeader,
         ]
 
     private static let forwardAuthProblems = validateProblems + [.permissionMissing, .crossSiteTokenFailed]
@@ -254,6 +256,11 @@ extension RouteTable {
     private static let crossSiteHeader = Route.Parameter(
         name: "X-CSRF-Token", summary: "The csrfToken; needed where the session cookie is the credential.")
 
+    private static let fingerprintHeader = Route.Parameter(
+        name: "Curfew-Fingerprint",
+        summary: "What the device says of itself: another one than the session was issued with is 403.",
+        schema: #"{"type":"string","maxLength":256}"#)
+
     private static let validateHeaders: [Route.Parameter] = [
         .init(name: "Curfew-At-Least", summary: "Fences, separated by commas: answer only from a state that has them."),
         .init(
@@ -272,7 +279,7 @@ extension RouteTable {
 
     private static let validateProblems: [ProblemCode] = [
         .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired, .sessionRevoked, .sessionExpired,
-        .sessionSuperseded, .sessionNotFound, .revocationStateStale, .redisUnavailable, .overloaded,
+        .sessionSuperseded, .sessionNotFound, .deviceMismatch, .revocationStateStale, .redisUnavailable, .overloaded,
     ]
 
     private static let changeParameters: [Route.Parameter] = [

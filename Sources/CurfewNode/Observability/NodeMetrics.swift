@@ -128,6 +128,7 @@ extension RefusalReason {
         case .sessionSuperseded: 6
         case .sessionNotFound: 7
         case .refreshTokenReused: 8
+        case .deviceMismatch: 9
         }
     }
 }

@@ -10,6 +10,10 @@ package struct IssueRequest: Sendable {
     package var kind = SessionKind.web
     package var permissions = Permissions.none
     package var tenant: TenantID?
+    /// What the device says of itself, at most 256 bytes; never kept.
+    package var fingerprint: String?
+    /// Its code, which is.
+    package var fingerprintCode: String?
     /// A login state, which is consumed.
     package var state: String?
     /// The browser's former session, which ends for this one.
@@ -99,6 +103,7 @@ package struct ValidateOptions: Sendable {
     package var isStrict = false
     /// An active answer says that the session was used (not so with `Curfew-Activity: none`).
     package var countsAsActivity = false
+    package var fingerprint = PresentedFingerprint.notAsked
 
     package init() {}
 }
@@ -124,7 +129,7 @@ package struct ActiveSession: Sendable, Equatable {
 /// Why a session is not active, or can't be told to be.
 package enum ValidateResult: Sendable {
     case active(ActiveSession)
-    /// 401.
+    /// 401, or 403 for another device.
     case refused(RefusalReason)
 }
 
@@ -141,6 +146,8 @@ package enum RefusalReason: String, CaseIterable, Sendable {
     case refreshTokenReused = "refresh_token_reused"
     /// It has a newer id.
     case sessionSuperseded = "session_superseded"
+    /// 403: the token is good, but not on this device.
+    case deviceMismatch = "device_mismatch"
 }
 
 /// What a revoke ends: exactly one target.
@@ -222,6 +229,8 @@ package struct SessionView: Sendable {
     package var kind: SessionKind
     package var permissions: Permissions
     package var tenant: TenantID?
+    /// Of its fingerprint, the code.
+    package var fingerprint: String?
     package var details: SessionDetails
     /// Of its token: cutoffs above it end the session.
     package var stamp: Stamp

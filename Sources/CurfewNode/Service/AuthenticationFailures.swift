@@ -35,6 +35,11 @@ extension SessionService {
         if [ofUser, fromAddress].contains(where: { $0.map { $0.isCounted && $0.waitMilliseconds > 0 } ?? false }) {
             (entry.event, entry.signal) = (.sessionSuspicious, .authenticationBurst)
             record(entry)
+            if configuration.revokingSignals.contains(.authenticationBurst), let user = failure.user {
+                var options = ChangeOptions()
+                options.reason = AuditEntry.Signal.authenticationBurst.rawValue
+                _ = try await revoke(.user(user), options: options)
+            }
         }
         let told = failure.user == nil ? fromAddress : ofUser
         return AuthenticationFailures(count: told?.count ?? 0, retryAfterSeconds: told?.waitSeconds ?? 0)

@@ -41,9 +41,11 @@ extension SessionService {
     /// - Parameter lastID: `Last-Event-ID`, where there is one. Throws `tokenRefused` where the session is not active; but who was
     ///   listening before is told of the end by the stream itself, and listens on where only the token has run out.
     package func events(
-        token: [UInt8], lastID: String?
+        token: [UInt8], from fingerprint: PresentedFingerprint, lastID: String?
     ) async throws(ServiceError) -> SessionEvents {
-        let result = try await validate(token: token, options: ValidateOptions())
+        var options = ValidateOptions()
+        options.fingerprint = fingerprint
+        let result = try await validate(token: token, options: options)
         let claims: Claims
         do {
             claims = try keyRing.decode(token)
@@ -56,7 +58,7 @@ extension SessionService {
         if refusal == nil, lastID != nil, claims.expiresAt <= clock.wall() { refusal = .tokenExpired }
         var expiresAt = claims.expiresAt
         if let refusal {
-            guard let lastID else { throw .tokenRefused(refusal) }
+            guard let lastID, refusal != .deviceMismatch else { throw .tokenRefused(refusal) }
             switch try await resumption(of: claims, refusedFor: refusal) {
             case .over(let news): return await ended(news, claims, since: lastID)
             case .listens(let end): expiresAt = end

@@ -13,6 +13,10 @@ extension SessionService {
         let session = SessionID(partition: partition, high: drawn.high, low: drawn.low).family
         let settings = configuration.settings(of: request.kind)
         try checkTokenSize(request)
+        var request = request
+        request.fingerprintCode = request.fingerprint.map {
+            keyRing.fingerprintCode(of: Array($0.utf8), for: session, at: clock.wall())
+        }
         // A token's times come from Redis' clock. One that is off would make tokens that live too long, or are dead already.
         guard !isClockOff(for: partition) else { throw .stale(detail: ClockSkew.detail) }
         if case .session(let id)? = request.replaces { _ = try self.partition(of: id) }
@@ -69,6 +73,7 @@ extension SessionService {
         }
         var request = request
         request.permissions = view.permissions
+        request.fingerprintCode = view.fingerprint
         return try issued(
             request, session, issuedAt: view.createdAt, stamp: view.stamp, version: view.permissionsVersion,
             sessionExpiresAt: view.expiresAt)
@@ -145,6 +150,9 @@ extension SessionService {
     /// Throws `outOfRange` where this request's token, with the longest numbers it can have, would be too large.
     func checkTokenSize(_ request: IssueRequest) throws(ServiceError) {
         let partition = count.partition(ofUser: request.user.text.utf8)
+        var request = request
+        let longestCode = String(repeating: "A", count: 22)
+        if request.fingerprint != nil { request.fingerprintCode = longestCode }
         let draft = claims(
             request, SessionID(partition: partition, high: 0, low: 0), issuedAt: clock.wall(),
             stamp: Stamp(UInt64(Int64.max)), version: UInt64(Int64.max))
@@ -167,7 +175,7 @@ extension SessionService {
             issuer: keyRing.issuer, audience: keyRing.audience, user: request.user, session: session,
             issuedAt: issuedAt, expiresAt: WallTime(seconds: issuedAt.seconds + life.components.seconds),
             kind: request.kind, stamp: stamp, device: request.device, tenant: request.tenant,
-            permissions: request.permissions, permissionsVersion: version)
+            fingerprint: request.fingerprintCode, permissions: request.permissions, permissionsVersion: version)
     }
 
     func sign(_ claims: Claims) throws(ServiceError) -> String {

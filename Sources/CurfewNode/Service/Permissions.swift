@@ -8,11 +8,11 @@ extension SessionService {
     package func setPermissions(
         of user: UserID, to permissions: Permissions, options: ChangeOptions
     ) async throws(ServiceError) -> ChangeAnswer {
-        // What no token can carry is refused here, not when the next token is issued: whatever device and tenant its session names.
+        // What no token can carry is refused here, not when the next token is issued: whatever device and tenant its session names, with a fingerprint or without.
         var request = IssueRequest(user: user)
         request.permissions = permissions
         let longest = String(repeating: "\"", count: 128)
-        (request.device, request.tenant) = (DeviceID(longest), TenantID(longest))
+        (request.device, request.tenant, request.fingerprint) = (DeviceID(longest), TenantID(longest), "any")
         try checkTokenSize(request)
         let startedAt = clock.boot()
         let partition = count.partition(ofUser: user.text.utf8)

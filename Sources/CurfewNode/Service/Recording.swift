@@ -6,10 +6,8 @@ import CurfewCore
 extension SessionService {
     func record(_ event: AuditEntry.Event, _ view: SessionView, reason: String? = nil, signal: AuditEntry.Signal? = nil)
     {
-        var entry = AuditEntry(event, at: clock.wall())
-        (entry.user, entry.session, entry.device, entry.tenant) = (view.user, view.session, view.device, view.tenant)
-        (entry.ipAddress, entry.userAgent) = (view.details.ipAddress, view.details.userAgent)
-        (entry.reason, entry.signal, entry.createdAt) = (reason, signal, view.createdAt)
+        var entry = AuditEntry(event, of: view, at: clock.wall())
+        (entry.reason, entry.signal) = (reason, signal)
         record(entry)
     }
 
@@ -47,5 +45,14 @@ extension SessionService {
         var entry = AuditEntry(.permissionsChanged, at: clock.wall())
         entry.user = user
         record(entry)
+    }
+}
+
+extension AuditEntry {
+    /// What a session's record says of it.
+    init(_ event: Event, of view: SessionView, at time: WallTime) {
+        self.init(event, at: time)
+        (user, session, device, tenant) = (view.user, view.session, view.device, view.tenant)
+        (ipAddress, userAgent, createdAt) = (view.details.ipAddress, view.details.userAgent, view.createdAt)
     }
 }

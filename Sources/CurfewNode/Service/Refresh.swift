@@ -9,11 +9,15 @@ extension SessionService {
     /// Throws `tokenRefused` where there is nothing to renew, and ends the session where its refresh token is an old one.
     /// `within`: since when this very call has been tried, so that a use of the token since then may be its own.
     package func refresh(
-        _ credential: RefreshCredential, within elapsed: Duration = .zero
+        _ credential: RefreshCredential, from fingerprint: PresentedFingerprint, within elapsed: Duration = .zero
     ) async throws(ServiceError) -> IssuedSession {
         let grace = max(configuration.refreshGrace, elapsed)
         let renewable = try await renewable(credential)
         let (view, partition) = (renewable.view, renewable.view.session.partition)
+        guard !isOtherDevice(fingerprint, code: view.fingerprint, of: view.session) else {
+            await suspect(fingerprint, AuditEntry(.sessionSuspicious, of: view, at: clock.wall()))
+            throw .tokenRefused(.deviceMismatch)
+        }
         guard !isClockOff(for: partition) else { throw .stale(detail: ClockSkew.detail) }
         try await countRefresh(of: view.session)
         let settings = configuration.settings(of: view.kind)
@@ -170,6 +174,7 @@ extension SessionService {
         Claims(
             issuer: keyRing.issuer, audience: keyRing.audience, user: view.user, session: view.session,
             issuedAt: issuedAt, expiresAt: expiresAt, kind: view.kind, stamp: view.stamp, device: view.device,
-            tenant: view.tenant, permissions: view.permissions, permissionsVersion: view.permissionsVersion)
+            tenant: view.tenant, fingerprint: view.fingerprint, permissions: view.permissions,
+            permissionsVersion: view.permissionsVersion)
     }
 }

@@ -9,7 +9,7 @@ extension SessionService {
     /// Answers for one token. Throws `stale` or `redisUnavailable` where nothing can be said.
     package func validate(token: [UInt8], options: ValidateOptions) async throws(ServiceError) -> ValidateResult {
         do throws(ServiceError) {
-            let result = try await verdict(on: token, options)
+            let result = try await result(of: token, options)
             switch result {
             case .active: _ = metrics.countActive()
             case .refused(let reason): metrics.count(reason)
@@ -21,25 +21,38 @@ extension SessionService {
         }
     }
 
-    private func verdict(on token: [UInt8], _ options: ValidateOptions) async throws(ServiceError) -> ValidateResult {
+    private func result(of token: [UInt8], _ options: ValidateOptions) async throws(ServiceError) -> ValidateResult {
         let claims: Claims
         do {
             claims = try keyRing.decode(token)
         } catch {
             return .refused(RefusalReason(error))
         }
+        let result = try await verdict(on: token, claims, options)
+        guard case .active = result else { return result }
+        guard !isOtherDevice(options.fingerprint, code: claims.fingerprint, of: claims.session) else {
+            var entry = AuditEntry(.sessionSuspicious, at: clock.wall())
+            (entry.user, entry.session, entry.device, entry.tenant) = (
+                claims.user, claims.session, claims.device, claims.tenant
+            )
+            await suspect(options.fingerprint, entry)
+            return .refused(.deviceMismatch)
+        }
+        if options.countsAsActivity { noteActivity(of: claims.session) }
+        return result
+    }
+
+    private func verdict(
+        on token: [UInt8], _ claims: Claims, _ options: ValidateOptions
+    ) async throws(ServiceError) -> ValidateResult {
         // Redis is asked for nobody whose token says enough by itself.
         if case .refused(let reason) = memory(token) { return .refused(RefusalReason(reason)) }
         try await catchUp(with: options.atLeast)
         switch memory(token) {
         case .refused(let reason): return .refused(RefusalReason(reason))
         case .active(let change, let age) where !options.isStrict:
-            if options.countsAsActivity { noteActivity(of: claims.session) }
             return .active(answer(claims, change, age: age, isStale: false))
-        case .active, .stale:
-            let result = try await readThrough(token, claims, options)
-            if options.countsAsActivity, case .active = result { noteActivity(of: claims.session) }
-            return result
+        case .active, .stale: return try await readThrough(token, claims, options)
         }
     }
 

@@ -1,6 +1,6 @@
 // The record `{p}:s:<sid>`: a small hash with one-letter fields. Absent fields are not written.
 //
-//   u user  d device  k kind  p permissions (comma-separated)  v their version  t tenant  s stamp
+//   u user  d device  k kind  p permissions (comma-separated)  v their version  t tenant  s stamp  f code of the fingerprint
 //   c created  a last active  x expires  X ends at the latest (UNIX s)
 //   I for how long it may be idle, with the slack (s)
 //   n generation of the refresh token that is good  r when those before it were used first, within the grace (UNIX ms)
@@ -25,7 +25,7 @@ package enum SessionRecord {
             ("m", details.authMethods.isEmpty ? nil : details.authMethods.joined(separator: ",")),
             ("j", details.attributesJSON),
         ]
-        let ids = [("d", request.device?.text), ("t", request.tenant?.text)]
+        let ids = [("d", request.device?.text), ("t", request.tenant?.text), ("f", request.fingerprintCode)]
         let required = [
             "u", request.user.text, "k", request.kind.rawValue, "p",
             request.permissions.names.joined(separator: ","),
@@ -84,7 +84,8 @@ package enum SessionRecord {
         return SessionView(
             session: session.rotated(to: fields["o"].flatMap { UInt32($0) } ?? 0), user: user,
             device: fields["d"].flatMap { DeviceID($0) }, kind: kind,
-            permissions: permissions, tenant: fields["t"].flatMap { TenantID($0) }, details: details(fields),
+            permissions: permissions, tenant: fields["t"].flatMap { TenantID($0) }, fingerprint: fields["f"],
+            details: details(fields),
             stamp: Stamp(stamp), createdAt: created, lastActiveAt: active, expiresAt: expires,
             idleAt: fields["I"].flatMap { Int64($0) }.map { WallTime(seconds: active.seconds + $0) },
             permissionsVersion: fields["v"].flatMap { UInt64($0) } ?? 0,

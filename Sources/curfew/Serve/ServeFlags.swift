@@ -86,6 +86,8 @@ struct SessionFlags: ParsableArguments {
     @Option(setting: "rotation-grace") var rotationGrace: String?
     @Option(setting: "max-sessions-per-user") var maxSessionsPerUser: String?
     @Option(setting: "on-session-limit") var onSessionLimit: String?
+    @Option(setting: "fingerprint") var fingerprint: String?
+    @Option(setting: "on-suspicious") var onSuspicious: String?
     @Option(setting: "rate-limit-issue") var rateLimitIssue: String?
     @Option(setting: "rate-limit-refresh") var rateLimitRefresh: String?
     @Option(setting: "authentication-failure-limit-user") var authenticationFailureLimitUser: String?

@@ -12,6 +12,9 @@ import Testing
         #expect(try fixture.ring.decode(fixture.ring.encode(claims)) == claims)
         #expect(try fixture.verdict(fixture.ring.encode(claims)) == .active)
 
+        claims.fingerprint = "AAAAAAAAAAAAAAAAAAAAAA"
+        #expect(try fixture.ring.decode(fixture.ring.encode(claims)) == claims)
+        claims.fingerprint = nil
         claims.device = nil
         claims.tenant = nil
         claims.permissions = .none

@@ -13,7 +13,7 @@ struct FastPathFixture {
     let metrics = NodeMetrics()
     private let count: PartitionCount
 
-    init(isFresh: Bool = true) throws {
+    init(isFresh: Bool = true, configure: (inout NodeConfiguration) -> Void = { _ in }) throws {
         let key = try SigningKey.derived(fromSecret: Array("a secret of at least 32 bytes, for tests".utf8))
         guard let ring = KeyRing([key], issuer: "curfew", audience: "curfew"), let count = PartitionCount(4)
         else {
@@ -22,9 +22,11 @@ struct FastPathFixture {
         self.ring = ring
         self.count = count
         table = PartitionTable(count: count, bounds: FeedBounds(staleness: .seconds(3600)))
+        var configuration = NodeConfiguration()
+        configure(&configuration)
         path = FastPath(
             keyRing: CurrentKeyRing(ring), table: table, clock: clock, activity: Activity(count: table.count),
-            configuration: NodeConfiguration(), metrics: metrics)
+            configuration: configuration, metrics: metrics)
         if isFresh { freshen() }
     }
 

@@ -40,6 +40,30 @@ import Testing
         }
     }
 
+    @Test("the right fingerprint, and none, are answered here; a wrong one is left to who can tell of it")
+    func fingerprint() throws {
+        func head(_ token: [UInt8], _ more: String) -> String {
+            "GET /v1/validate HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(String(decoding: token, as: UTF8.self))\r\n\(more)\r\n"
+        }
+        for policy in FingerprintPolicy.allCases {
+            let fixture = try FastPathFixture { $0.fingerprint = policy }
+            var claims = try fixture.claims(user: "u")
+            claims.fingerprint = fixture.ring.fingerprintCode(
+                of: Array("mine".utf8), for: claims.session, at: claims.issuedAt)
+            let token = try fixture.ring.encode(claims)
+            let (right, none, wrong) = (
+                try fixture.answer(head(token, "Curfew-Fingerprint:  mine \r\n")), try fixture.answer(head(token, "")),
+                try fixture.answer(head(token, "Curfew-Fingerprint: other\r\n"))
+            )
+            #expect(right?.hasPrefix("HTTP/1.1 200") == true)
+            #expect((none == nil) == (policy == .required))
+            #expect((wrong == nil) == (policy != .off))
+            claims.fingerprint = nil
+            let free = try fixture.answer(head(try fixture.ring.encode(claims), "Curfew-Fingerprint: other\r\n"))
+            #expect(free?.hasPrefix("HTTP/1.1 200") == true)
+        }
+    }
+
     @Test("the length that a head says is its body's")
     func length() throws {
         let fixture = try FastPathFixture()

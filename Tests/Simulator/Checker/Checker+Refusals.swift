@@ -55,7 +55,7 @@ extension Checker {
             if !mayBeReused(session) {
                 report("I6", "\(node.name) takes who holds s\(session.number) for a thief")
             }
-        case .tokenMissing, .tokenMalformed, .tokenSignatureInvalid:
+        case .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .deviceMismatch:
             report("I6", "\(node.name) refuses s\(session.number) as \(reason.rawValue)")
         }
     }

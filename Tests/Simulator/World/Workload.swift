@@ -159,7 +159,7 @@ final class Workload: @unchecked Sendable {
         node.run { [credential] in
             let began = world.agenda.now
             do {
-                let issued = try await node.parts.service.refresh(credential)
+                let issued = try await node.parts.service.refresh(credential, from: .notAsked)
                 guard let claims = try? node.keyRing.decode(Array(issued.token.utf8)) else {
                     return world.checker.report("I6", "\(node.name) renewed a token that it refuses")
                 }

@@ -6,8 +6,9 @@ extension Calls {
     func events(_ request: CallRequest) async throws(Problem) -> Answer {
         let token = try credential(of: request).token
         let lastID = request.field("last-event-id")
+        let fingerprint = try request.fingerprintIfSaid()
         let events = try await run { () async throws(ServiceError) in
-            try await service.events(token: token, lastID: lastID)
+            try await service.events(token: token, from: fingerprint, lastID: lastID)
         }
         var answer = Answer(status: 200, contentType: "text/event-stream", body: [])
         // nginx holds answers back otherwise.

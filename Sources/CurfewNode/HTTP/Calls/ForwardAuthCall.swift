@@ -7,7 +7,7 @@ import HTTPTypes
 extension Calls {
     func forwardAuth(_ request: CallRequest) async throws(Problem) -> Answer {
         let demands = try request.forwardAuthDemands()
-        let options = try request.validateOptions()
+        let options = try request.deviceOptions()
         guard let found = presented(in: request) else { throw lackingToken() }
         let needsCrossSiteToken = demands.crossSiteToken && !isSafe(request)
         var session: ActiveSession
@@ -19,12 +19,12 @@ extension Calls {
             guard error.code == .tokenExpired, demands.renews, found.isCookie else { throw error }
             if needsCrossSiteToken { try requireCrossSiteToken(request, found) }
             // A browser that was closed for days: its session may have lived on.
-            let renewed = try await renewedToken(found.token)
+            let renewed = try await renewedToken(found.token, options.fingerprint)
             cookie = cookies.session(renewed)
             session = try await active(Array(renewed.token.utf8), options)
         }
         if cookie == nil, demands.renews, found.isCookie, session.shouldRefresh, session.kind != .api {
-            cookie = try await renewedCookie(found.token)
+            cookie = try await renewedCookie(found.token, options.fingerprint)
             // That took its time: what it is answered from must be as fresh as ever.
             session = try await active(found.token, options)
         }
@@ -37,9 +37,11 @@ extension Calls {
     }
 
     /// `nil` where it can't be had right now, or where Redis has nothing to renew: the token is good without it.
-    private func renewedCookie(_ token: [UInt8]) async throws(Problem) -> String? {
+    private func renewedCookie(
+        _ token: [UInt8], _ fingerprint: PresentedFingerprint
+    ) async throws(Problem) -> String? {
         do throws(ServiceError) {
-            return cookies.session(try await service.refresh(.token(token)))
+            return cookies.session(try await service.refresh(.token(token), from: fingerprint))
         } catch {
             if case .tokenRefused(.sessionRevoked) = error { throw Problem.inactive(.sessionRevoked) }
             return nil
@@ -47,9 +49,11 @@ extension Calls {
     }
 
     /// Of a token that has run out. Where there is nothing to renew, it is refused for what the session says.
-    private func renewedToken(_ token: [UInt8]) async throws(Problem) -> IssuedSession {
+    private func renewedToken(
+        _ token: [UInt8], _ fingerprint: PresentedFingerprint
+    ) async throws(Problem) -> IssuedSession {
         do throws(ServiceError) {
-            return try await service.refresh(.token(token))
+            return try await service.refresh(.token(token), from: fingerprint)
         } catch {
             if case .tokenRefused(let reason) = error { throw Problem.inactive(reason) }
             if case .malformed = error { throw Problem.inactive(.tokenExpired) }

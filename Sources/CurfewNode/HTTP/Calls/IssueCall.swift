@@ -24,6 +24,7 @@ extension IssueRequest {
         self.init(user: user)
         device = try reader.identifier("deviceId", DeviceID.init)
         tenant = try reader.identifier("tenantId", TenantID.init)
+        fingerprint = try reader.text("fingerprint", maximumBytes: KeyRing.maximumFingerprintBytes)
         state = try reader.string("state")
         replaces = try reader.replacedSession()
         kind = try reader.word("kind", SessionKind.self) ?? .web

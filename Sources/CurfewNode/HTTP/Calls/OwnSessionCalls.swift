@@ -66,8 +66,10 @@ extension Calls {
         of request: CallRequest, isChange: Bool
     ) async throws(Problem) -> (session: ActiveSession, credential: Credential.Found) {
         let credential = try credential(of: request)
-        let result = try await run { () async throws(ServiceError) in
-            try await service.validate(token: credential.token, options: ValidateOptions())
+        var options = ValidateOptions()
+        options.fingerprint = try request.fingerprintIfSaid()
+        let result = try await run { [options] () async throws(ServiceError) in
+            try await service.validate(token: credential.token, options: options)
         }
         switch result {
         case .refused(let reason): throw Problem(ProblemCode(reason))

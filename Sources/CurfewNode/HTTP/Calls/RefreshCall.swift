@@ -26,10 +26,11 @@ extension Calls {
     ) async throws(Problem) -> Answer {
         // Only what a node has signed may have a place in Redis.
         if let reason = service.forgery(of: credential) { throw Problem(ProblemCode(reason)) }
+        let fingerprint = PresentedFingerprint.presented(try request.fingerprint())
         let caller = "\(isToCookie ? "cookie" : "token") \(text)"
         return try await idempotent(request, caller: caller, keepsRefusals: false) { attempt throws(Problem) in
             let issued = try await run { () async throws(ServiceError) in
-                try await service.refresh(credential, within: attempt?.elapsed ?? .zero)
+                try await service.refresh(credential, from: fingerprint, within: attempt?.elapsed ?? .zero)
             }
             return answer(issued, status: 200, isToCookie: isToCookie, setsCookie: isToCookie)
         }

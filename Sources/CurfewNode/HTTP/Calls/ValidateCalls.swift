@@ -1,5 +1,6 @@
 // Validate, three ways: by the caller's own token, by a token in a body, by many of them.
 
+import CurfewCore
 import HTTPTypes
 
 extension Calls {
@@ -8,7 +9,7 @@ extension Calls {
     private static let batchWidth = 64
 
     func validate(_ request: CallRequest) async throws(Problem) -> Answer {
-        let options = try request.validateOptions()
+        let options = try request.deviceOptions()
         guard let found = presented(in: request) else { throw lackingToken() }
         return Answer(body: try await active(found.token, options).body)
     }
@@ -31,7 +32,7 @@ extension Calls {
     }
 
     func validateToken(_ request: CallRequest) async throws(Problem) -> Answer {
-        let options = try request.validateOptions()
+        let options = try request.deviceOptions()
         var reader = try BodyReader(request.body)
         guard let token = try reader.string("token") else { throw .malformed("token: expected a string") }
         try reader.finish()
@@ -103,7 +104,7 @@ extension ValidateResult {
 extension CallRequest {
     static let maximumFences = 1_024
 
-    /// `Curfew-At-Least`, `Curfew-Consistency`, `Curfew-Activity`. A fingerprint is no matter yet: no session has one.
+    /// `Curfew-At-Least`, `Curfew-Consistency`, `Curfew-Activity`.
     func validateOptions() throws(Problem) -> ValidateOptions {
         var options = ValidateOptions()
         options.countsAsActivity = field("curfew-activity") == nil
@@ -121,10 +122,28 @@ extension CallRequest {
         if let text = field("curfew-activity"), text != "none" {
             throw .malformed("Curfew-Activity: expected none")
         }
-        if let text = field("curfew-fingerprint"), text.utf8.count > 256 {
-            throw .outOfRange("Curfew-Fingerprint: expected at most 256 bytes")
-        }
         return options
+    }
+
+    /// The same, and `Curfew-Fingerprint`.
+    func deviceOptions() throws(Problem) -> ValidateOptions {
+        var options = try validateOptions()
+        options.fingerprint = .presented(try fingerprint())
+        return options
+    }
+
+    /// `Curfew-Fingerprint`; `nil` where there is none.
+    func fingerprint() throws(Problem) -> [UInt8]? {
+        guard let text = field("curfew-fingerprint") else { return nil }
+        guard text.utf8.count <= KeyRing.maximumFingerprintBytes else {
+            throw .outOfRange("Curfew-Fingerprint: expected at most \(KeyRing.maximumFingerprintBytes) bytes")
+        }
+        return Array(text.utf8)
+    }
+
+    /// Where it may be missing always: pages can't say it with every call.
+    func fingerprintIfSaid() throws(Problem) -> PresentedFingerprint {
+        try fingerprint().map { .presented($0) } ?? .notAsked
     }
 }
 

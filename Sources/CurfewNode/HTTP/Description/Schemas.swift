@@ -46,6 +46,7 @@ enum Schemas {
                         object([], [("name", text(upTo: 128)), ("platform", text(upTo: 128))], isOpen: false)
                     ),
                     ("ipAddress", text(upTo: 64)), ("location", text(upTo: 128)), ("userAgent", text(upTo: 512)),
+                    ("fingerprint", text(upTo: 256)),
                     ("authMethods", list(of: text(upTo: 32), maximum: 16)), ("attributes", #"{"type":"object"}"#),
                     ("afterLockout", flag),
                 ], isOpen: false)

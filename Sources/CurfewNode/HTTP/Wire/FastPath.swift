@@ -48,11 +48,23 @@ final class FastPath: Sendable {
             FastAnswers.shared.write(ProblemCode(reason), connection: connection, into: &buffer)
             return true
         case .active(let token):
+            guard isSameDevice(head, in: bytes, token.claims, ring: ring, scratch: scratch) else { return false }
             if !head.isNoActivity { activity.note(token.claims.session, at: boot) }
             write(token, now: now, scratch: UnsafeRawBufferPointer(scratch), connection: connection, into: &buffer)
             if metrics.countActive(stripe: stripe) { metrics.observeValidation(clock.boot() - boot) }
             return true
         }
+    }
+
+    /// `false` where it is left to the slow path to say what that means.
+    private func isSameDevice(
+        _ head: RequestHead, in bytes: UnsafeRawBufferPointer, _ claims: ClaimsView, ring: KeyRing,
+        scratch: UnsafeMutableRawBufferPointer
+    ) -> Bool {
+        guard let code = claims.fingerprint, configuration.fingerprint != .off else { return true }
+        guard let said = head.fingerprint else { return configuration.fingerprint == .checked }
+        return ring.isFingerprint(
+            said.bytes(in: bytes), ofCode: UnsafeRawBufferPointer(scratch).slice(code), for: claims.session)
     }
 
     /// The token that counts: bearer first, else the cookie.

@@ -1,6 +1,8 @@
 // What a request head adds up to, line by line: the rules of each field that framing or identity hangs on. A field that
 // appears here can't be said twice with two meanings; every other field is only held to its syntax.
 
+import CurfewCore
+
 struct HeadFacts: Sendable {
     var head = RequestHead()
     var fieldCount = 0
@@ -132,8 +134,8 @@ struct HeadFacts: Sendable {
         }
     }
 
-    /// `Curfew-…` and `X-CSRF-Token`: once each, but for `Curfew-Require`, which adds up. `Curfew-Activity: none` alone leaves the
-    /// fast path open.
+    /// `Curfew-…` and `X-CSRF-Token`: once each, but for `Curfew-Require`, which adds up. `Curfew-Activity: none` and a fingerprint leave
+    /// the fast path open.
     private mutating func takeOurs(_ field: Field, of bytes: UnsafeRawBufferPointer) throws(Refusal) {
         if hasOurs, !field.name.equalsIgnoringCase("curfew-require") {
             var earlier = head
@@ -146,6 +148,10 @@ struct HeadFacts: Sendable {
         hasOurs = true
         if field.name.equalsIgnoringCase("curfew-activity"), field.value.bytes(in: bytes).equals("none") {
             head.isNoActivity = true
+        } else if field.name.equalsIgnoringCase("curfew-fingerprint"),
+            field.value.count <= KeyRing.maximumFingerprintBytes
+        {
+            head.fingerprint = field.value
         } else if !field.name.equalsIgnoringCase("x-csrf-token") {
             head.needsSlowPath = true
         }

@@ -48,6 +48,8 @@ struct RequestHead: Equatable, Sendable {
     var expectsContinue = false
     /// `Curfew-Activity: none`: validating this says nothing of the session's use.
     var isNoActivity = false
+    /// The value of `Curfew-Fingerprint`, of at most 256 bytes.
+    var fingerprint: ByteSpan?
     /// A field that the fast path doesn't understand.
     var needsSlowPath = false
 
