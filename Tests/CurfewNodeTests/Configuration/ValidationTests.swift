@@ -51,7 +51,9 @@ struct ValidationTests {
             ("staleness-bound", ["poll-interval": "400ms"], "1s"), ("staleness-bound", [:], "599ms"),
             ("staleness-bound", [:], "2h"), ("poll-interval", [:], "1ms"),
             ("on-stale", [:], "serve"), ("on-stale", [:], "grace"), ("on-stale", [:], "grace:0s"),
-            ("on-stale", [:], "grace:2d"),
+            ("on-stale", [:], "grace:2d"), ("fingerprint", [:], "maybe"), ("on-suspicious", [:], "end"),
+            ("on-suspicious", [:], "new_device=revoke"), ("on-suspicious", [:], "fingerprint_mismatch=end"),
+            ("on-suspicious", [:], "fingerprint_mismatch=revoke,fingerprint_mismatch=report"),
             ("threads", [:], "0"), ("threads", [:], "1025"), ("log-level", [:], "loud"),
             ("web-lifetime", [:], "0s"), ("web-lifetime", [:], "1500ms"), ("web-token-lifetime", [:], "25h"),
             ("remember-token-lifetime", ["remember-lifetime": "1h"], "61m"), ("api-renew-after", [:], "0"),
@@ -95,6 +97,13 @@ struct ValidationTests {
     @Test("stale policies")
     func stalePolicies() throws {
         #expect(try Self.configuration(["on-stale": "refuse"]).onStale == .refuse)
+        func signals(_ text: String) throws -> Set<AuditEntry.Signal> {
+            try Self.configuration(["on-suspicious": text]).revokingSignals
+        }
+        #expect(try signals("report").isEmpty)
+        #expect(try signals("revoke") == [.fingerprintMismatch, .authenticationBurst])
+        #expect(
+            try signals("authentication_burst=report,fingerprint_mismatch=revoke") == [.fingerprintMismatch])
         #expect(try Self.configuration(["on-stale": "grace:30s"]).onStale == .grace(.seconds(30)))
     }
 }

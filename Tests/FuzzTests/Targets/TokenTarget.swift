@@ -16,7 +16,8 @@ struct TokenTarget: FuzzTarget {
         "\"", "\\", "\\u0041", "\\ud83d\\ude00", "\\ud800", "\\u0000", "{", "}", "[", "]", ",", ":", " ", "\n", "\u{0}",
         "\"sub\":\"x\",", ",\"sid\":\"ses_\"", "\"nbf\":1,", "\"x\":[[[[[[[[1]]]]]]]],", "\"x\":{\"y\":null},", "null",
         "true",
-        "-0", "1e5", "\"iss\":\"curfew\"", "\"aud\":\"curfew\",", "\"prm\":[\"a\",\"b\"]", ",\"fpr\":\"AAAAAAAAAAAAAAAAAAAAAA\"", "[\"a\\/b\" , \"c\"]", "é",
+        "-0", "1e5", "\"iss\":\"curfew\"", "\"aud\":\"curfew\",", "\"prm\":[\"a\",\"b\"]",
+        ",\"fpr\":\"AAAAAAAAAAAAAAAAAAAAAA\"", "[\"a\\/b\" , \"c\"]", "é",
     ])
     private static let header = Mutation([
         "\"", "\\u004b", "{", "}", ",", " ", "\"alg\":\"none\"", "\"crit\":[]", "\"jku\":\"x\",", "\"kid\":\"k0\"",
