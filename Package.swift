@@ -73,6 +73,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "DequeModule", package: "swift-collections"),
             ],
             resources: [
                 .embedInCode("Store/Lua/prelude.lua"), .embedInCode("Store/Lua/open.lua"),

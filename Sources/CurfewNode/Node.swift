@@ -46,7 +46,8 @@ package struct Node: Sendable {
         let parts = NodeParts(
             configuration: configuration, nodeID: nodeID, count: count, keyRing: keyRing,
             surroundings: SystemSurroundings(eventLoop: eventLoop), clock: NodeClock(),
-            audit: configuration.hasAuditLog ? AuditLog(logger: logger) : nil, logger: logger)
+            audit: configuration.hasAuditLog ? AuditLog(logger: logger) : nil,
+            auditStream: configuration.auditStreamLength.map { _ in AuditStream(logger: logger) }, logger: logger)
         let metrics = parts.driver.metrics
         let measured: @Sendable (any RedisTransport) -> any RedisTransport = {
             MeasuredTransport(base: $0, metrics: metrics)
@@ -87,7 +88,7 @@ package struct Node: Sendable {
             configuration: configuration, service: service, keys: keys, tls: tls, logger: logger,
             group: threads ?? MultiThreadedEventLoopGroup.singleton)
         let services: [any Service] =
-            [propagation] + (service.driver.audit.map { [$0] } ?? []) + [files]
+            [propagation] + (service.driver.audit.map { [$0] } ?? []) + auditWriters + [files]
             + listeners.services().map { AfterFirstContact(service: $0, checks: propagation.checks) }
         var group = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint],
@@ -103,6 +104,14 @@ package struct Node: Sendable {
 }
 
 extension Node {
+    private var auditWriters: [any Service] {
+        guard let stream = service.driver.auditStream, let length = configuration.auditStreamLength else { return [] }
+        return [
+            AuditStreamWriter(
+                stream: stream, driver: service.driver, nodeID: service.driver.calls.nodeID, length: length)
+        ]
+    }
+
     private func reloadedFiles(into keys: APIKeys) -> [ReloadedFile] {
         var reloaded: [ReloadedFile] = []
         if let path = configuration.apiKeysFile {

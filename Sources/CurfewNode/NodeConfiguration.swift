@@ -93,6 +93,8 @@ package struct NodeConfiguration: Sendable {
     package var limits = ListenerLimits()
     /// Audit entries go to standard output.
     package var hasAuditLog = true
+    /// About so many of them are kept in Redis; `nil` for none.
+    package var auditStreamLength: Int? = 100_000
     /// Least level that is logged.
     package var logLevel = Logger.Level.info
 

@@ -13,13 +13,15 @@ package struct NodeParts: Sendable {
     /// `configuration` has been validated. Whoever puts the node together gives the driver its primaries.
     package init(
         configuration: NodeConfiguration, nodeID: NodeID, count: PartitionCount, keyRing: KeyRing,
-        surroundings: any Surroundings, clock: NodeClock, audit: AuditLog? = nil, logger: Logger
+        surroundings: any Surroundings, clock: NodeClock, audit: AuditLog? = nil,
+        auditStream: AuditStream? = nil, logger: Logger
     ) {
         let table = PartitionTable(count: count, bounds: FeedBounds(staleness: configuration.stalenessBound))
         driver = FeedDriver(
             table: table, calls: configuration.scriptCalls(nodeID, random: { surroundings.random() }),
             configuration: configuration, checks: StartChecks(partitionCount: configuration.partitions),
-            surroundings: surroundings, clock: clock, audit: audit, logger: logger)
+            surroundings: surroundings, clock: clock, audit: audit, auditStream: auditStream,
+            logger: logger)
         service = SessionService(
             keyRing: keyRing, table: table, clock: clock, configuration: configuration, driver: driver, logger: logger)
     }

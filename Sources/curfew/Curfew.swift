@@ -14,7 +14,7 @@ struct CurfewCommand: AsyncParsableCommand {
         version: "curfew \(curfewVersion)",
         subcommands: [
             ServeCommand.self, DevCommand.self, IssueCommand.self, ValidateCommand.self, RevokeCommand.self,
-            ClusterCommand.self, KeysCommand.self,
+            ClusterCommand.self, WatchCommand.self, KeysCommand.self,
         ])
 }
 

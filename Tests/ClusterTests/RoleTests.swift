@@ -18,7 +18,7 @@ extension ClusterTests {
             ("POST", "/v1/sessions/{id}/rotate", .issue), ("DELETE", "/v1/sessions/{id}", .revoke),
             ("GET", "/v1/users/{userId}/sessions", .read), ("DELETE", "/v1/users/{userId}/sessions", .revoke),
             ("PUT", "/v1/users/{userId}/permissions", .revoke), ("GET", "/v1/cluster", .read),
-            ("GET", "/metrics", .read),
+            ("GET", "/v1/audit", .read), ("GET", "/metrics", .read),
             ("POST", "/oauth2/introspect", .read), ("POST", "/oauth2/revoke", .revoke),
         ]
 
@@ -44,6 +44,8 @@ extension ClusterTests {
                 for call in Self.calls {
                     let path = call.path.replacing("{id}", with: session.id)
                         .replacing("{userId}", with: session.user)
+                        // Has no end, for whom it has a beginning.
+                        .replacing("/v1/audit", with: "/v1/audit?since=never")
                     for (role, key) in keys {
                         // With a body that no call takes: who may make the call is told so, and nothing is done.
                         let answer = try await APIClient(

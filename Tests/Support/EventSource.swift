@@ -44,6 +44,17 @@ package final class EventSource: @unchecked Sendable {
         }
     }
 
+    /// The next block that has data, whether it has a name or not.
+    package func nextEntry() async throws -> (id: String?, data: JSON) {
+        try await run {
+            _ = try self.readHead()
+            while true {
+                let block = try self.readBlock()
+                if !block.data.isEmpty { return (block.id, JSON(Array(block.data.utf8)) ?? .null) }
+            }
+        }
+    }
+
     /// The next id, of whatever block.
     package func nextID(withinMilliseconds limit: Int = 10_000) async throws -> String {
         try await run {

@@ -236,6 +236,15 @@ extension Setting {
             configuration.hasAuditLog = try isFirst(text, "stdout", or: "off")
         },
         .init(
+            "audit-stream", .process, form: "count|off", default: "100000",
+            "About so many entries of the audit log are kept in Redis, 100 to 10000000, for GET /v1/audit and \"curfew watch\"."
+        ) { configuration, text throws(Expectation) in
+            let expected = "off, or a whole number from 100 to 10000000"
+            let length = text == "off" ? nil : try integer(text, expected)
+            guard length.map({ (100...10_000_000).contains($0) }) ?? true else { throw Expectation(expected) }
+            configuration.auditStreamLength = length
+        },
+        .init(
             "log-level", .process, form: "level", default: "info",
             "Least level that is logged: trace, debug, info, notice, warning, error or critical."
         ) { configuration, text throws(Expectation) in

@@ -8,7 +8,7 @@ enum Call: String, CaseIterable, Sendable {
     case issue, reportFailure, makeState, consumeState, validateToken, validateBatch, revoke
     case introspect, revokeToken
     case readSession, patchSession, rotateSession, endSession, listSessions, endSessions, setPermissions, cluster
-    case metrics
+    case audit, metrics
 }
 
 enum ListenerKind: String, CaseIterable, Sendable {
@@ -81,7 +81,8 @@ extension Route {
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
             .issue, .reportFailure, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .introspect,
             .revokeToken,
-            .readSession, .patchSession, .rotateSession, .endSession, .listSessions, .endSessions, .setPermissions:
+            .readSession, .patchSession, .rotateSession, .endSession, .listSessions, .endSessions, .setPermissions,
+            .audit:
             false
         }
     }

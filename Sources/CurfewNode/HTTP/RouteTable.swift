@@ -200,6 +200,17 @@ extension RouteTable {
             call: .cluster, method: .get, path: "/v1/cluster", access: .role(.read),
             summary: "Nodes, partitions, lag and freshness, Redis.", answers: [(200, "Cluster")]),
         Route(
+            call: .audit, method: .get, path: "/v1/audit", access: .role(.read),
+            summary: "Server-sent events of the cluster's audit log, from now on or from a moment on.", body: .absent,
+            query: [
+                .init(name: "since", summary: "From then on.", schema: #"{"type":"string","format":"date-time"}"#),
+                .init(name: "userId", summary: "Only entries with this user."),
+                .init(name: "sessionId", summary: "Only entries with this session."),
+                .init(name: "event", summary: "Only entries of this event."),
+            ],
+            headers: [.init(name: "Last-Event-ID", summary: "The last id that was seen; goes before since.")],
+            answers: [(200, nil)], problems: [.overloaded]),
+        Route(
             call: .metrics, method: .get, path: "/metrics", access: .role(.read),
             summary: "The node's metrics, in the text format of Prometheus.", answers: [(200, nil)]),
     ]

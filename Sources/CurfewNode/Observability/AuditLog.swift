@@ -21,39 +21,30 @@ package final class AuditLog: Service {
     package static let maximumWaiting = 10_000
     /// How long a node that stops waits for who reads the log.
     static let patience = Duration.seconds(1)
-    /// Between two log lines that say that entries are dropped.
-    private static let interval = Duration.seconds(60)
     private static let turnMilliseconds: Int32 = 50
 
-    private struct State {
-        var dropped: UInt64 = 0
-        /// When that was logged last.
-        var said: ContinuousClock.Instant?
-        /// When what is left is dropped.
-        var end: ContinuousClock.Instant?
-    }
-
     private let descriptor: Int32
-    private let logger: Logger
+    private let drops: AuditDrops
     private let entries: AsyncStream<AuditEntry>
     private let waiting: AsyncStream<AuditEntry>.Continuation
-    private let state = Mutex(State())
+    /// When what is left is dropped.
+    private let end = Mutex<ContinuousClock.Instant?>(nil)
 
     /// `descriptor` is written to, and never closed.
     package init(descriptor: Int32 = STDOUT_FILENO, logger: Logger) {
         self.descriptor = descriptor
-        self.logger = logger
+        drops = AuditDrops(reason: "standard output", logger: logger)
         (entries, waiting) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.maximumWaiting))
     }
 
     /// Entries that nobody will read.
-    package var dropped: UInt64 { state.withLock(\.dropped) }
+    package var dropped: UInt64 { drops.count }
 
     package func record(_ entry: AuditEntry) {
         switch waiting.yield(entry) {
         case .enqueued: break
-        case .dropped, .terminated: drop()
-        @unknown default: drop()
+        case .dropped, .terminated: drops.add()
+        @unknown default: drops.add()
         }
     }
 
@@ -66,7 +57,7 @@ package final class AuditLog: Service {
             for await entry in entries {
                 let line = entry.line
                 let isWritten = (try? await thread.runIfActive { self.put(line) }) ?? false
-                if !isWritten { drop() }
+                if !isWritten { drops.add() }
             }
         } onGracefulShutdown: {
             self.stop()
@@ -76,22 +67,8 @@ package final class AuditLog: Service {
 
     /// Takes no more; what is left is written, or dropped once the patience is over.
     package func stop() {
-        state.withLock { $0.end = .now + Self.patience }
+        end.withLock { $0 = .now + Self.patience }
         waiting.finish()
-    }
-
-    private func drop() {
-        let told = state.withLock { state -> UInt64? in
-            state.dropped += 1
-            let now = ContinuousClock.now
-            if let said = state.said, now - said < Self.interval { return nil }
-            state.said = now
-            return state.dropped
-        }
-        guard let told else { return }
-        logger.error(
-            "audit log: entries are dropped, since standard output does not take them",
-            metadata: ["dropped_since_start": "\(told)"])
     }
 
     /// Waits as long as it takes, while the node runs. A line that is no longer than `PIPE_BUF` is written as a whole.
@@ -99,7 +76,7 @@ package final class AuditLog: Service {
         var place = 0
         while place < line.count {
             var awaited = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            let isOver = state.withLock(\.end).map { .now >= $0 } ?? false
+            let isOver = end.withLock(\.self).map { .now >= $0 } ?? false
             let count = poll(&awaited, 1, isOver ? 0 : Self.turnMilliseconds)
             if count <= 0 {
                 if count < 0, errno != EINTR { return false }

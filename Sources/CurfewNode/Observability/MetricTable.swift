@@ -82,7 +82,10 @@ enum Metric: String, CaseIterable, Sendable {
         case .eventStreams: (.gauge, nil, "Devices that listen for events at this node.")
         case .problems: (.counter, "code", "Refusals and failures by code, without those of validate's fast path.")
         case .auditDropped:
-            (.counter, nil, "Entries of the audit log that were dropped, since standard output did not take them.")
+            (
+                .counter, nil,
+                "Entries of the audit log that were dropped, since standard output or Redis did not take them."
+            )
         case .ready: (.gauge, nil, "1 while this node is ready, else 0.")
         }
     }

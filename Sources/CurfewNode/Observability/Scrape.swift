@@ -14,7 +14,7 @@ extension SessionService {
         writePartitions(to: &text)
         writeCensus(to: &text)
         text.gauge(.eventStreams, Double(driver.streams.count))
-        text.gauge(.auditDropped, Double(driver.audit?.dropped ?? 0))
+        text.gauge(.auditDropped, Double((driver.audit?.dropped ?? 0) + (driver.auditStream?.dropped ?? 0)))
         text.gauge(.ready, readiness().isReady ? 1 : 0)
         metrics.factory.write(to: &text)
         return text.text

@@ -33,11 +33,13 @@ package final class FeedDriver: Sendable {
     package let metrics = NodeMetrics()
 
     let audit: AuditLog?
+    let auditStream: AuditStream?
 
     /// Tells whoever keeps account of what happens. Never waits, never fails.
     func record(_ entry: AuditEntry) {
         metrics.count(entry)
         audit?.record(entry)
+        auditStream?.record(entry)
     }
 
     /// By partition; `nil` while nobody is known to have it.
@@ -50,9 +52,11 @@ package final class FeedDriver: Sendable {
 
     package init(
         table: PartitionTable, calls: ScriptCalls, configuration: NodeConfiguration, checks: StartChecks,
-        surroundings: any Surroundings, clock: NodeClock, audit: AuditLog?, logger: Logger
+        surroundings: any Surroundings, clock: NodeClock, audit: AuditLog?,
+        auditStream: AuditStream?, logger: Logger
     ) {
         self.audit = audit
+        self.auditStream = auditStream
         self.table = table
         partitions = table.count.all
         self.calls = calls

@@ -15,6 +15,7 @@ package final class SessionService: Sendable {
     package let count: PartitionCount
     let driver: FeedDriver
     let reads: StandInReads
+    let auditReaders = AuditReaders()
     let logger: Logger
     private let waitingWrites = Mutex(0)
 

@@ -19,6 +19,9 @@ package struct StoreKeys: Sendable {
         "\(namespace):{\(partition.index)}:\(suffix)"
     }
 
+    /// The cluster's audit log, beside its first partition.
+    package var audit: String { key(Partition(0), "audit") }
+
     package func head(_ partition: Partition) -> String { key(partition, "head") }
     package func log(_ partition: Partition) -> String { key(partition, "log") }
     package func revoked(_ partition: Partition) -> String { key(partition, "revoked") }

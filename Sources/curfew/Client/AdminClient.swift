@@ -64,9 +64,43 @@ struct AdminClient {
             let buffer = try await response.body.collect(upTo: 8 * 1024 * 1024)
             return Answer(status: response.status.code, body: Data(buffer.readableBytesView))
         } catch {
-            let reason = "\(error)".contains("Connection refused") ? "connection refused" : "\(error)"
-            throw CommandFailure(.unavailable, "no answer from \(RedisAddress.masked(base)): \(reason)")
+            throw noAnswer(error)
         }
+    }
+
+    /// A stream of lines (server-sent events) until its end, whoever ends it. Throws as `call` does.
+    func stream(_ path: String, lastID: String?, _ take: (String) -> Void) async throws {
+        var request = HTTPClientRequest(url: base + path)
+        if let apiKey { request.headers.add(name: "Authorization", value: "Bearer \(apiKey)") }
+        if let lastID { request.headers.add(name: "Last-Event-ID", value: lastID) }
+        let response: HTTPClientResponse
+        do {
+            response = try await client.execute(request, timeout: .hours(24 * 365))
+        } catch {
+            throw noAnswer(error)
+        }
+        guard response.status == .ok else {
+            let body = try? await response.body.collect(upTo: 64 * 1024)
+            throw Self.failure(
+                Answer(status: response.status.code, body: Data((body ?? ByteBuffer()).readableBytesView)))
+        }
+        var rest: [UInt8] = []
+        do {
+            for try await part in response.body {
+                rest += part.readableBytesView
+                while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+                    take(String(decoding: rest[..<end], as: UTF8.self))
+                    rest.removeSubrange(...end)
+                }
+            }
+        } catch {
+            throw noAnswer(error)
+        }
+    }
+
+    private func noAnswer(_ error: any Error) -> CommandFailure {
+        let reason = "\(error)".contains("Connection refused") ? "connection refused" : "\(error)"
+        return CommandFailure(.unavailable, "no answer from \(RedisAddress.masked(base)): \(reason)")
     }
 
     private static let usualClient = makeClient(tls: nil)

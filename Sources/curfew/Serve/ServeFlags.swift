@@ -97,6 +97,7 @@ struct SessionFlags: ParsableArguments {
 struct ProcessFlags: ParsableArguments {
     @Option(setting: "threads") var threads: String?
     @Option(setting: "audit-log") var auditLog: String?
+    @Option(setting: "audit-stream") var auditStream: String?
     @Option(setting: "log-level") var logLevel: String?
 }
 

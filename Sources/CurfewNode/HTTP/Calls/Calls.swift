@@ -38,6 +38,7 @@ struct Calls: Sendable {
         case .endSessions: try await endSessions(request)
         case .setPermissions: try await setPermissions(request)
         case .cluster: cluster()
+        case .audit: try await audit(request)
         case .metrics: metrics()
         case .healthLive: live()
         case .healthReady: try ready()
@@ -57,7 +58,7 @@ struct Calls: Sendable {
             .issue, .reportFailure, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .introspect,
             .revokeToken,
             .readSession, .patchSession, .rotateSession, .endSession, .listSessions, .endSessions, .setPermissions,
-            .cluster, .metrics:
+            .cluster, .audit, .metrics:
             nil
         }
     }

@@ -1,0 +1,155 @@
+// Reading the audit log's stream: from a moment on, without an end, what was written twice once.
+
+import CurfewCore
+import CurfewRedis
+import ServiceLifecycle
+import Synchronization
+
+/// One entry, as it is kept.
+package struct AuditRecord: Sendable, Equatable {
+    /// Of the stream: Redis' time and a number.
+    package var id: String
+    /// One line of JSON.
+    package var line: [UInt8]
+}
+
+/// Which entries are wanted: where something is said here, those that say the same.
+package struct AuditFilter: Sendable, Equatable {
+    package var user: String?
+    package var session: String?
+    package var event: AuditEntry.Event?
+
+    package init() {}
+
+    func takes(_ line: [UInt8]) -> Bool {
+        guard self != AuditFilter() else { return true }
+        guard let value = try? line.withUnsafeBytes({ try JSONParser.parse($0) }), case .object(let members) = value
+        else { return false }
+        func says(_ name: String, _ wanted: String?) -> Bool {
+            wanted.map { wanted in members.contains { $0.name == name && $0.value == .string(wanted) } } ?? true
+        }
+        return says("userId", user) && says("sessionId", session) && says("event", event?.rawValue)
+    }
+}
+
+/// From where on.
+package enum AuditStart: Sendable, Equatable {
+    case now
+    case time(WallTime)
+    /// After this entry.
+    case after(String)
+}
+
+/// Those who read along at one node.
+final class AuditReaders: Sendable {
+    static let maximum = 64
+    private let count = Mutex(0)
+
+    func enter() -> Bool {
+        count.withLock { count in
+            guard count < Self.maximum else { return false }
+            count += 1
+            return true
+        }
+    }
+
+    func leave() { count.withLock { $0 -= 1 } }
+}
+
+extension SessionService {
+    /// Between two looks.
+    private static let auditInterval = Duration.milliseconds(250)
+    private static let auditHeartbeat = Duration.seconds(15)
+    private static let auditPage = 500
+    /// Nodes whose numbers one reader remembers.
+    private static let maximumAuditNodes = 4_096
+
+    /// Takes a place among those who read along, which `followAudit` gives back. Throws `overloaded`.
+    package func openAudit() throws(ServiceError) {
+        guard auditReaders.enter() else {
+            throw .overloaded(detail: "\(AuditReaders.maximum) others read the audit log at this node")
+        }
+    }
+
+    /// Gives the place back without reading.
+    package func closeAudit() { auditReaders.leave() }
+
+    /// Tells each entry as it comes, and `nil` where there was none for a while, until `send` throws or the node stops. A Redis that does
+    /// not answer is waited for.
+    package func followAudit(
+        from start: AuditStart, _ filter: AuditFilter, _ send: (AuditRecord?) async throws -> Void
+    ) async throws {
+        defer { auditReaders.leave() }
+        var position: String?
+        var seen: [String: UInt64] = [:]
+        var toldAt = surroundings.uptime
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            if position == nil { position = try? await self.position(of: start) }
+            let page = await page(after: position)
+            for (record, node, number) in page {
+                position = "(\(record.id)"
+                if number <= seen[node] ?? 0 { continue }
+                if seen.count >= Self.maximumAuditNodes { seen.removeAll() }
+                seen[node] = number
+                guard filter.takes(record.line) else { continue }
+                try await send(record)
+                toldAt = surroundings.uptime
+            }
+            if surroundings.uptime - toldAt >= Self.auditHeartbeat {
+                try await send(nil)
+                toldAt = surroundings.uptime
+            }
+            if page.count < Self.auditPage { try await surroundings.sleep(for: Self.auditInterval) }
+        }
+    }
+
+    /// Where `XRANGE` begins.
+    private func position(of start: AuditStart) async throws(ServiceError) -> String {
+        switch start {
+        case .after(let id): return "(\(id)"
+        case .time(let time): return "\(max(0, time.seconds) * 1000)-0"
+        case .now:
+            return try await read(from: Partition(0)) { client throws(RedisError) in
+                let time = try await client.send(RedisCommand("TIME", [])).array(for: "TIME")
+                guard time.count == 2, let seconds = Int64(try time[0].text(for: "TIME")),
+                    let microseconds = Int64(try time[1].text(for: "TIME"))
+                else { throw .unexpectedReply(operation: "TIME", expected: "two numbers") }
+                return "\(seconds * 1000 + microseconds / 1000)-0"
+            }
+        }
+    }
+
+    private func page(
+        after position: String?
+    ) async -> [(record: AuditRecord, node: String, number: UInt64)] {
+        guard let position else { return [] }
+        let command = RedisCommand(
+            "XRANGE",
+            [RedisArgument(keys.audit), RedisArgument(position), "+", "COUNT", RedisArgument(Self.auditPage)])
+        let page = try? await read(from: Partition(0)) { client throws(RedisError) in
+            try await client.send(command).array(for: "XRANGE").map { entry throws(RedisError) in
+                try Self.record(entry)
+            }
+        }
+        return page ?? []
+    }
+
+    private static func record(
+        _ entry: RedisValue
+    ) throws(RedisError) -> (record: AuditRecord, node: String, number: UInt64) {
+        let parts = try entry.array(for: "XRANGE")
+        guard parts.count == 2 else { throw .unexpectedReply(operation: "XRANGE", expected: "an entry") }
+        let id = try parts[0].text(for: "XRANGE")
+        var (record, node, number) = (AuditRecord(id: id, line: []), "", UInt64(0))
+        let fields = try parts[1].array(for: "XRANGE")
+        for index in stride(from: 0, to: fields.count - 1, by: 2) {
+            switch try fields[index].text(for: "XRANGE") {
+            case "j": record.line = Array(try fields[index + 1].bytes(for: "XRANGE"))
+            case "n": node = try fields[index + 1].text(for: "XRANGE")
+            case "i": number = UInt64(try fields[index + 1].text(for: "XRANGE")) ?? 0
+            default: break
+            }
+        }
+        return (record, node, number)
+    }
+}
