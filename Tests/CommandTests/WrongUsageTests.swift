@@ -12,7 +12,7 @@ struct WrongUsageTests {
         "serve names the setting, the value and what was expected",
         arguments: [
             (["--listen", "8080"], "listen: \"8080\", expected host:port"),
-            (["--listen", "0.0.0.0:8080"], "needs allow-plaintext"),
+            (["--listen", "0.0.0.0:8080"], "off loopback tls-cert and tls-key, or allow-plaintext"),
             (["--partitions", "0"], "partitions: \"0\", expected a whole number from 1 to 1024"),
             (["--staleness-bound", "500ms"], "staleness-bound: \"500ms\", expected at least three poll intervals"),
             (["--web-token-lifetime", "48h"], "web-token-lifetime: \"48h\", expected at most the session's lifetime"),
