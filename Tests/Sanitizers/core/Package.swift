@@ -15,7 +15,8 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", path: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CurfewCore", dependencies: ["COpenSSL"], path: "CurfewCore", swiftSettings: strict),
         .testTarget(
-            name: "CurfewCoreTests", dependencies: ["CurfewCore"], path: "CurfewCoreTests", swiftSettings: strict),
+            name: "CurfewCoreTests", dependencies: ["COpenSSL", "CurfewCore"], path: "CurfewCoreTests",
+            resources: [.copy("Wycheproof")], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
