@@ -22,8 +22,8 @@ final class FileReloader: Service {
 
     private let files: [ReloadedFile]
     private let logger: Logger
-    /// Each file as it was when it was read last.
-    private let seen: Mutex<[[Data?]]>
+    /// The hash of each file as it was when it was read last: its content may be a secret.
+    private let seen: Mutex<[[[UInt8]?]]>
 
     /// `files` have just been read.
     init(_ files: [ReloadedFile], logger: Logger) {
@@ -71,7 +71,9 @@ final class FileReloader: Service {
 }
 
 extension ReloadedFile {
-    fileprivate var content: [Data?] { paths.map { FileManager.default.contents(atPath: $0) } }
+    fileprivate var content: [[UInt8]?] {
+        paths.map { FileManager.default.contents(atPath: $0).map { sha256(Array($0)) } }
+    }
 
     /// Hashed keys of the admin listener. `fixed`: those that are not from the file.
     static func apiKeys(_ path: String, fixed: [APIKey], into keys: APIKeys) -> ReloadedFile {

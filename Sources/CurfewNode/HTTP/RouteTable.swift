@@ -209,7 +209,7 @@ extension RouteTable {
                 .init(name: "event", summary: "Only entries of this event."),
             ],
             headers: [.init(name: "Last-Event-ID", summary: "The last id that was seen; goes before since.")],
-            answers: [(200, nil)], problems: [.overloaded]),
+            answers: [(200, nil)], problems: [.redisUnavailable, .overloaded]),
         Route(
             call: .metrics, method: .get, path: "/metrics", access: .role(.read),
             summary: "The node's metrics, in the text format of Prometheus.", answers: [(200, nil)]),

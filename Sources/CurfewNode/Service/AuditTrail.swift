@@ -22,6 +22,8 @@ package struct AuditFilter: Sendable, Equatable {
     package init() {}
 
     func takes(_ line: [UInt8]) -> Bool {
+        // An entry is one line; whoever can write to Redis could write anything.
+        guard !line.isEmpty, line.allSatisfy({ $0 >= 0x20 }) else { return false }
         guard self != AuditFilter() else { return true }
         guard let value = try? line.withUnsafeBytes({ try JSONParser.parse($0) }), case .object(let members) = value
         else { return false }
@@ -45,15 +47,30 @@ final class AuditReaders: Sendable {
     static let maximum = 64
     private let count = Mutex(0)
 
-    func enter() -> Bool {
-        count.withLock { count in
-            guard count < Self.maximum else { return false }
-            count += 1
-            return true
-        }
+    /// One of their places, which is free again with the last who has it: an answer may never be begun.
+    final class Place: Sendable {
+        private let readers: AuditReaders
+
+        fileprivate init(_ readers: AuditReaders) { self.readers = readers }
+
+        deinit { readers.count.withLock { $0 -= 1 } }
     }
 
-    func leave() { count.withLock { $0 -= 1 } }
+    func enter() -> Place? {
+        count.withLock { count in
+            guard count < Self.maximum else { return nil }
+            count += 1
+            return Place(self)
+        }
+    }
+}
+
+/// A reader's place and where it begins.
+package struct AuditTrail: Sendable {
+    fileprivate let place: AuditReaders.Place
+    /// As `XRANGE` takes it.
+    fileprivate let position: String
+    fileprivate let filter: AuditFilter
 }
 
 extension SessionService {
@@ -64,34 +81,31 @@ extension SessionService {
     /// Nodes whose numbers one reader remembers.
     private static let maximumAuditNodes = 4_096
 
-    /// Takes a place among those who read along, which `followAudit` gives back. Throws `overloaded`.
-    package func openAudit() throws(ServiceError) {
-        guard auditReaders.enter() else {
+    /// Takes a place among those who read along: from here on nothing is missed. Throws `overloaded`, and `redisUnavailable` where it
+    /// can't be told when now is.
+    package func openAudit(from start: AuditStart, _ filter: AuditFilter) async throws(ServiceError) -> AuditTrail {
+        guard let place = auditReaders.enter() else {
             throw .overloaded(detail: "\(AuditReaders.maximum) others read the audit log at this node")
         }
+        return AuditTrail(place: place, position: try await position(of: start), filter: filter)
     }
-
-    /// Gives the place back without reading.
-    package func closeAudit() { auditReaders.leave() }
 
     /// Tells each entry as it comes, and `nil` where there was none for a while, until `send` throws or the node stops. A Redis that does
     /// not answer is waited for.
     package func followAudit(
-        from start: AuditStart, _ filter: AuditFilter, _ send: (AuditRecord?) async throws -> Void
+        _ trail: AuditTrail, _ send: (AuditRecord?) async throws -> Void
     ) async throws {
-        defer { auditReaders.leave() }
-        var position: String?
+        var position = trail.position
         var seen: [String: UInt64] = [:]
         var toldAt = surroundings.uptime
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
-            if position == nil { position = try? await self.position(of: start) }
             let page = await page(after: position)
             for (record, node, number) in page {
                 position = "(\(record.id)"
                 if number <= seen[node] ?? 0 { continue }
                 if seen.count >= Self.maximumAuditNodes { seen.removeAll() }
                 seen[node] = number
-                guard filter.takes(record.line) else { continue }
+                guard trail.filter.takes(record.line) else { continue }
                 try await send(record)
                 toldAt = surroundings.uptime
             }
@@ -120,9 +134,8 @@ extension SessionService {
     }
 
     private func page(
-        after position: String?
+        after position: String
     ) async -> [(record: AuditRecord, node: String, number: UInt64)] {
-        guard let position else { return [] }
         let command = RedisCommand(
             "XRANGE",
             [RedisArgument(keys.audit), RedisArgument(position), "+", "COUNT", RedisArgument(Self.auditPage)])

@@ -5,13 +5,13 @@ import CurfewCore
 extension Calls {
     func audit(_ request: CallRequest) async throws(Problem) -> Answer {
         let (start, filter) = (try request.auditStart(), try request.auditFilter())
-        try await run { () async throws(ServiceError) in try service.openAudit() }
+        let trail = try await run { () async throws(ServiceError) in try await service.openAudit(from: start, filter) }
         var answer = Answer(status: 200, contentType: "text/event-stream", body: [])
         answer.fields.append(("X-Accel-Buffering", "no"))
         answer.stream = { [service] write in
             // So that who reads sees that it is connected.
-            do { try await write(Array(": \n\n".utf8)) } catch { return service.closeAudit() }
-            try await service.followAudit(from: start, filter) { record in
+            try await write(Array(": \n\n".utf8))
+            try await service.followAudit(trail) { record in
                 guard let record else { return try await write(Array(": \n\n".utf8)) }
                 try await write(Array("id: \(record.id)\ndata: ".utf8) + record.line + Array("\n\n".utf8))
             }
