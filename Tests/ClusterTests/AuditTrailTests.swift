@@ -37,7 +37,8 @@ extension ClusterTests {
                 #expect(head.status == 200 && head.header("content-type") == "text/event-stream")
             }
             for (node, user) in zip(cluster.nodes, users) { _ = try await node.api.issue(user) }
-            for (node, user) in zip(cluster.nodes, users.reversed()) {
+            // At the node of the login: what other nodes did may be written before it.
+            for (node, user) in zip(cluster.nodes, users) {
                 _ = try await node.api.revoke(["userId": .string(user)], .cluster)
             }
             let expected = users.flatMap { ["session.created \($0)", "session.terminated \($0)"] }.sorted()
@@ -203,6 +204,11 @@ extension ClusterTests {
                         $0.contains("session.created") && $0.contains("userId=\(user)")
                     }
                 }
+                let early = try watch(
+                    ["--user", user, "--event", "session.terminated"], key: node.settings.apiKey, "early")
+                defer { early.killAndWait() }
+                // Connected, and nothing to show yet.
+                try await eventually("it is connected") { try said("early").contains { $0.contains("watching") } }
                 node.kill()
                 let before = try said("watching").count { $0.contains("session.created") }
                 for _ in 0..<5 { _ = try await cluster.nodes[1].api.issue(user) }
@@ -213,6 +219,9 @@ extension ClusterTests {
                     try said("watching").contains { $0.contains("session.terminated") }
                 }
                 #expect(try said("watching").count { $0.contains("session.created") } >= before + 5)
+                try await eventually("who had nothing to show has missed nothing") {
+                    try said("early").contains { $0.contains("session.terminated") }
+                }
                 let shown = try said("watching").filter { $0.contains("session.created") }
                 #expect(Set(shown).count == shown.count)
             }

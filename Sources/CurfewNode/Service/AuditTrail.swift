@@ -68,8 +68,8 @@ final class AuditReaders: Sendable {
 /// A reader's place and where it begins.
 package struct AuditTrail: Sendable {
     fileprivate let place: AuditReaders.Place
-    /// As `XRANGE` takes it.
-    fileprivate let position: String
+    /// The id after which it begins: whoever comes back with it has missed nothing.
+    package let start: String
     fileprivate let filter: AuditFilter
 }
 
@@ -87,7 +87,7 @@ extension SessionService {
         guard let place = auditReaders.enter() else {
             throw .overloaded(detail: "\(AuditReaders.maximum) others read the audit log at this node")
         }
-        return AuditTrail(place: place, position: try await position(of: start), filter: filter)
+        return AuditTrail(place: place, start: try await position(of: start), filter: filter)
     }
 
     /// Tells each entry as it comes, and `nil` where there was none for a while, until `send` throws or the node stops. A Redis that does
@@ -95,13 +95,13 @@ extension SessionService {
     package func followAudit(
         _ trail: AuditTrail, _ send: (AuditRecord?) async throws -> Void
     ) async throws {
-        var position = trail.position
+        var position = trail.start
         var seen: [String: UInt64] = [:]
         var toldAt = surroundings.uptime
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             let page = await page(after: position)
             for (record, node, number) in page {
-                position = "(\(record.id)"
+                position = record.id
                 if number <= seen[node] ?? 0 { continue }
                 if seen.count >= Self.maximumAuditNodes { seen.removeAll() }
                 seen[node] = number
@@ -117,20 +117,24 @@ extension SessionService {
         }
     }
 
-    /// Where `XRANGE` begins.
+    /// The last id that there can be before the moment.
     private func position(of start: AuditStart) async throws(ServiceError) -> String {
         switch start {
-        case .after(let id): return "(\(id)"
-        case .time(let time): return "\(max(0, time.seconds) * 1000)-0"
+        case .after(let id): return id
+        case .time(let time): return Self.lastID(before: max(0, time.seconds) * 1000)
         case .now:
             return try await read(from: Partition(0)) { client throws(RedisError) in
                 let time = try await client.send(RedisCommand("TIME", [])).array(for: "TIME")
                 guard time.count == 2, let seconds = Int64(try time[0].text(for: "TIME")),
                     let microseconds = Int64(try time[1].text(for: "TIME"))
                 else { throw .unexpectedReply(operation: "TIME", expected: "two numbers") }
-                return "\(seconds * 1000 + microseconds / 1000)-0"
+                return Self.lastID(before: seconds * 1000 + microseconds / 1000)
             }
         }
+    }
+
+    private static func lastID(before milliseconds: Int64) -> String {
+        milliseconds == 0 ? "0-0" : "\(milliseconds - 1)-\(UInt64.max)"
     }
 
     private func page(
@@ -138,7 +142,7 @@ extension SessionService {
     ) async -> [(record: AuditRecord, node: String, number: UInt64)] {
         let command = RedisCommand(
             "XRANGE",
-            [RedisArgument(keys.audit), RedisArgument(position), "+", "COUNT", RedisArgument(Self.auditPage)])
+            [RedisArgument(keys.audit), RedisArgument("(\(position)"), "+", "COUNT", RedisArgument(Self.auditPage)])
         let page = try? await read(from: Partition(0)) { client throws(RedisError) in
             try await client.send(command).array(for: "XRANGE").map { entry throws(RedisError) in
                 try Self.record(entry)

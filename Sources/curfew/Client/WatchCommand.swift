@@ -28,20 +28,21 @@ struct WatchCommand: AsyncParsableCommand {
             .compactMap { name, value in value.map { URLQueryItem(name: name, value: $0) } }
         let text = (query.percentEncodedQuery ?? "").replacing("+", with: "%2B")
         var lastID: String?
-        var hasComplained = false
+        var isAway = true
         while true {
             do {
                 try await client.stream("/v1/audit" + (text.isEmpty ? "" : "?\(text)"), lastID: lastID) { line in
-                    hasComplained = false
+                    if isAway { Terminal.complain("watching \(client.base)") }
+                    isAway = false
                     if line.hasPrefix("id: ") { lastID = String(line.dropFirst(4)) }
                     if line.hasPrefix("data: ") { show(String(line.dropFirst(6))) }
                 }
             } catch let failure as CommandFailure {
-                // At the first try whoever typed it is told at once.
-                guard failure.status == .unavailable, lastID != nil || hasComplained else { throw failure }
+                // At the first try whoever typed it is told at once. A node says an id as soon as it is connected to.
+                guard failure.status == .unavailable, lastID != nil else { throw failure }
             }
-            if !hasComplained { Terminal.complain("the node ended the stream; trying again") }
-            hasComplained = true
+            if !isAway { Terminal.complain("the node is gone; trying again") }
+            isAway = true
             try await Task.sleep(for: Self.pause)
         }
     }

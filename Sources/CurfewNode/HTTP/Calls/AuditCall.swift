@@ -9,8 +9,8 @@ extension Calls {
         var answer = Answer(status: 200, contentType: "text/event-stream", body: [])
         answer.fields.append(("X-Accel-Buffering", "no"))
         answer.stream = { [service] write in
-            // So that who reads sees that it is connected.
-            try await write(Array(": \n\n".utf8))
+            // So that who reads sees that it is connected, and can come back before there was an entry.
+            try await write(Array("id: \(trail.start)\n\n".utf8))
             try await service.followAudit(trail) { record in
                 guard let record else { return try await write(Array(": \n\n".utf8)) }
                 try await write(Array("id: \(record.id)\ndata: ".utf8) + record.line + Array("\n\n".utf8))
