@@ -169,9 +169,24 @@ func outcome(of head: [UInt8], cutAt cuts: [Int] = [], limits: HeadLimits = Head
         #expect(try !isPlain("POST /v1/validate HTTP/1.1", "Transfer-Encoding: chunked\r\n"))
         #expect(try !isPlain("GET /v1/validate HTTP/1.1", "Expect: 100-continue\r\n"))
         for field in [
-            "Curfew-At-Least: 1", "Curfew-Consistency: strict", "Curfew-Fingerprint: f", "Curfew-Activity: x",
+            "Curfew-At-Least: 1", "Curfew-Consistency: strict", "Curfew-Activity: x",
+            "Curfew-Fingerprint: \(String(repeating: "f", count: 257))",
         ] {
             #expect(try !isPlain("GET /v1/validate HTTP/1.1", "\(field)\r\n"))
+        }
+    }
+
+    @Test("a fingerprint of up to 256 bytes is left to the fast path, which gets its value")
+    func fingerprint() throws {
+        for count in [0, 1, 256] {
+            let text =
+                "GET /v1/validate HTTP/1.1\r\nHost: a\r\nCurfew-Fingerprint:  \(String(repeating: "f", count: count)) \r\n\r\n"
+            guard case .complete(let head) = outcome(of: Array(text.utf8)) else {
+                Issue.record("no head")
+                continue
+            }
+            let isPlain = Array(text.utf8).withUnsafeBytes { head.isPlainValidate(in: $0) }
+            #expect(isPlain && head.fingerprint?.count == count)
         }
     }
 

@@ -111,7 +111,11 @@ private func parse(_ bytes: [UInt8]) -> JSONValue? { bytes.withUnsafeBytes { try
         (#"{"userId":"a\u0000"}"#, .valueOutOfRange, "userId"),
         (#"{"userId":"\#(String(repeating: "a", count: 129))"}"#, .valueOutOfRange, "userId"),
         (#"{"userId":"a","user":"b"}"#, .unknownField, "user is not a field"),
-        (#"{"userId":"a","fingerprint":"b"}"#, .unknownField, "fingerprint"),
+        (
+            #"{"userId":"a","fingerprint":"\#(String(repeating: "x", count: 257))"}"#, .valueOutOfRange,
+            "fingerprint"
+        ),
+        (#"{"userId":"a","fingerprint":1}"#, .malformedRequest, "fingerprint: expected a string"),
         (#"{"userId":"a","actor":{}}"#, .unknownField, "actor"),
         (#"{"userId":"a","device":{"name":"x","model":"y"}}"#, .unknownField, "device.model"),
         (#"{"userId":"a","device":"x"}"#, .malformedRequest, "device: expected an object"),
