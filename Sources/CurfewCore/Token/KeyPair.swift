@@ -22,10 +22,7 @@ final class KeyPair: @unchecked Sendable {  // libcrypto's keys may be used by m
     /// Reads PKCS #8 PEM without a passphrase.
     convenience init(pem: String) throws(SigningKeyError) {
         defer { ERR_clear_error() }
-        let bytes = Array(pem.utf8)
-        guard let input = BIO_new_mem_buf(bytes, Int32(bytes.count)) else { throw .privateKeyUnreadable }
-        defer { BIO_free(input) }
-        guard let info = PEM_read_bio_PKCS8_PRIV_KEY_INFO(input, nil, nil, nil) else { throw .privateKeyUnreadable }
+        guard let info = Self.info(pem) else { throw .privateKeyUnreadable }
         defer { PKCS8_PRIV_KEY_INFO_free(info) }
         guard let key = EVP_PKCS82PKEY(info) else { throw .privateKeyUnreadable }
         guard let algorithm = Self.algorithm(of: key) else {
@@ -34,6 +31,15 @@ final class KeyPair: @unchecked Sendable {  // libcrypto's keys may be used by m
         }
         self.init(algorithm, key)
         guard isSound else { throw .privateKeyUnreadable }
+    }
+
+    /// libcrypto reads the text where it stands: it must stay there as long.
+    private static func info(_ pem: String) -> OpaquePointer? {
+        Array(pem.utf8).withUnsafeBytes { bytes in
+            guard let input = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count)) else { return nil }
+            defer { BIO_free(input) }
+            return PEM_read_bio_PKCS8_PRIV_KEY_INFO(input, nil, nil, nil)
+        }
     }
 
     /// A new one, of the system's randomness. `nil` for HS256, which has no pairs.

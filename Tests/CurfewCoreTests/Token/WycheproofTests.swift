@@ -143,9 +143,11 @@ import Testing
 extension KeyPair {
     /// The public half only.
     fileprivate convenience init(publicPEM: String, _ algorithm: SigningAlgorithm) throws {
-        let bytes = Array(publicPEM.utf8)
-        let input = try #require(BIO_new_mem_buf(bytes, Int32(bytes.count)))
-        defer { BIO_free(input) }
-        self.init(algorithm, try #require(PEM_read_bio_PUBKEY(input, nil, nil, nil)))
+        let key = Array(publicPEM.utf8).withUnsafeBytes { bytes -> OpaquePointer? in
+            guard let input = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count)) else { return nil }
+            defer { BIO_free(input) }
+            return PEM_read_bio_PUBKEY(input, nil, nil, nil)
+        }
+        self.init(algorithm, try #require(key))
     }
 }
