@@ -49,6 +49,13 @@ enum Base64URL {
             | table[768 + Int(digits >> 24 & 0xff)]
     }
 
+    /// The digits as text.
+    static func text(_ bytes: some Collection<UInt8>) -> String {
+        var digits: [UInt8] = []
+        encode(bytes, to: &digits)
+        return String(decoding: digits, as: UTF8.self)
+    }
+
     /// Appends the digits of `bytes`.
     static func encode(_ bytes: some Collection<UInt8>, to text: inout [UInt8]) {
         var bits: UInt32 = 0

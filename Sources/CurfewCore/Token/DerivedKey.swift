@@ -16,10 +16,11 @@ struct DerivedKey: Sendable {
     }
 
     /// The HMAC of a text, base64url.
-    func code(for text: String) -> String {
-        var digits: [UInt8] = []
-        Base64URL.encode(mac.code(for: Array(text.utf8)), to: &digits)
-        return String(decoding: digits, as: UTF8.self)
+    func code(for text: String) -> String { Base64URL.text(mac.code(for: Array(text.utf8))) }
+
+    /// Whether it is `code`. Does not tell by its duration where the first difference is.
+    func accepts(_ code: String, for text: String) -> Bool {
+        ConstantTime.areEqual(Array(self.code(for: text).utf8), Array(code.utf8))
     }
 
     /// The text, a dot and its HMAC.

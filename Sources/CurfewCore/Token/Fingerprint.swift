@@ -6,20 +6,15 @@ extension KeyRing {
     public static let maximumFingerprintBytes = 256
     /// Of HMAC-SHA-256 so many bytes count: nobody can try many.
     static let fingerprintCodeBytes = 16
-    /// Digits of a code.
-    static let fingerprintCodeCount = Base64URL.encodedCount(fingerprintCodeBytes)
+    /// Digits of a code: 22.
+    public static let fingerprintCodeCount = Base64URL.encodedCount(fingerprintCodeBytes)
 
     /// The code of a login's fingerprint, under the key that signs now: 22 digits.
     public func fingerprintCode(of fingerprint: [UInt8], for session: SessionID, at now: WallTime) -> String {
-        var message: [UInt8] = []
-        for word in [session.family.high.bigEndian, session.family.low.bigEndian] {
-            withUnsafeBytes(of: word) { message.append(contentsOf: $0) }
+        let message = fingerprint.withUnsafeBytes { given in
+            Self.withMessage(of: given, for: session) { Array($0) }
         }
-        message += fingerprint
-        var digits: [UInt8] = []
-        let code = signingKey(at: now).fingerprints.code(for: message)
-        Base64URL.encode(code.prefix(Self.fingerprintCodeBytes), to: &digits)
-        return String(decoding: digits, as: UTF8.self)
+        return Base64URL.text(signingKey(at: now).fingerprints.code(for: message).prefix(Self.fingerprintCodeBytes))
     }
 
     /// Whether a node made this code of that fingerprint, with whatever key. Allocates nothing on the heap.
@@ -27,24 +22,30 @@ extension KeyRing {
         _ given: UnsafeRawBufferPointer, ofCode code: UnsafeRawBufferPointer, for session: SessionID
     ) -> Bool {
         guard given.count <= Self.maximumFingerprintBytes, code.count == Self.fingerprintCodeCount else { return false }
-        let idBytes = 16
         return withUnsafeTemporaryAllocation(
-            byteCount: idBytes + Self.maximumFingerprintBytes + 2 * MACKey.byteCount + Base64URL.slack, alignment: 16
+            byteCount: 2 * MACKey.byteCount + Base64URL.slack, alignment: 16
         ) { room in
-            guard let message = room.baseAddress else { return false }
-            let made = message + idBytes + Self.maximumFingerprintBytes
+            guard let made = room.baseAddress else { return false }
             let expected = made + MACKey.byteCount
             guard Base64URL.decode(code, into: expected)?.count == Self.fingerprintCodeBytes else { return false }
+            return Self.withMessage(of: given, for: session) { message in
+                keys.contains { key in
+                    key.fingerprints.authenticate(message, into: made.assumingMemoryBound(to: UInt8.self))
+                    return ConstantTime.areEqual(made, expected, count: Self.fingerprintCodeBytes)
+                }
+            }
+        }
+    }
+
+    /// What is hashed: the login's own bits, then what the device says.
+    private static func withMessage<Result>(
+        of fingerprint: UnsafeRawBufferPointer, for session: SessionID, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        withUnsafeTemporaryAllocation(byteCount: 16 + fingerprint.count, alignment: 16) { message in
             message.storeBytes(of: session.family.high.bigEndian, as: UInt64.self)
             message.storeBytes(of: session.family.low.bigEndian, toByteOffset: 8, as: UInt64.self)
-            if let start = given.baseAddress {
-                (message + idBytes).copyMemory(from: start, byteCount: given.count)
-            }
-            let text = UnsafeRawBufferPointer(start: message, count: idBytes + given.count)
-            return keys.contains { key in
-                key.fingerprints.authenticate(text, into: made.assumingMemoryBound(to: UInt8.self))
-                return ConstantTime.areEqual(made, expected, count: Self.fingerprintCodeBytes)
-            }
+            UnsafeMutableRawBufferPointer(rebasing: message[16...]).copyMemory(from: fingerprint)
+            return body(UnsafeRawBufferPointer(message))
         }
     }
 }

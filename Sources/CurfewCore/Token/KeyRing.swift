@@ -38,7 +38,7 @@ public struct KeyRing: Sendable {
         guard (1...Self.maximumKeys).contains(keys.count), Set(keys.map(\.id)).count == keys.count,
             IdentifierRule.accepts(issuer), IdentifierRule.accepts(audience)
         else { return nil }
-        self.keys = keys.reversed().sorted { $0.activeFrom > $1.activeFrom }
+        self.keys = keys.youngestFirst
         self.issuer = issuer
         self.audience = audience
         issuerBytes = Array(issuer.utf8)
@@ -53,14 +53,17 @@ public struct KeyRing: Sendable {
     public var publicKeys: [PublicKey] { keys.compactMap(\.publicKey) }
 
     /// What signs at a moment: the youngest key that is active by then; the oldest one always is.
-    public func signingKey(at time: WallTime) -> SigningKey {
-        keys.first { $0.activeFrom <= time } ?? keys[keys.count - 1]
-    }
+    public func signingKey(at time: WallTime) -> SigningKey { keys.signing(at: time) }
 
     /// How many bytes a token of these claims has at most, whatever key signs it, now or after a rotation.
     public func largestTokenBytes(of claims: Claims) -> Int {
-        Self.longestHeaderBytes + Base64URL.encodedCount(opening.count + claims.json.count) + 1
-            + Base64URL.encodedCount(Signer.maximumBytes)
+        Self.bytes(
+            header: Self.longestHeaderBytes, payload: opening.count + claims.json.count, signature: Signer.maximumBytes)
+    }
+
+    /// Of a token whose header has so many digits, its dot among them, and payload and signature so many bytes.
+    private static func bytes(header: Int, payload: Int, signature: Int) -> Int {
+        header + Base64URL.encodedCount(payload) + 1 + Base64URL.encodedCount(signature)
     }
 
     private static let longestHeaderBytes =
@@ -76,9 +79,8 @@ public struct KeyRing: Sendable {
         else { throw .outOfRange }
         let key = signingKey(at: claims.issuedAt)
         let payload = opening + claims.json
-        let bytes =
-            key.headerSegment.count + Base64URL.encodedCount(payload.count) + 1
-            + Base64URL.encodedCount(key.signer.signatureBytes)
+        let bytes = Self.bytes(
+            header: key.headerSegment.count, payload: payload.count, signature: key.signer.signatureBytes)
         guard bytes <= Self.maximumTokenBytes else { throw .tooLarge(bytes: bytes) }
         var token = key.headerSegment
         token.reserveCapacity(bytes)

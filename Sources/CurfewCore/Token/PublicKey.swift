@@ -16,13 +16,7 @@ public struct PublicKey: Sendable, Equatable {
     /// `crv`.
     public var curve: String { y == nil ? "Ed25519" : "P-256" }
     /// `x` and `y`, base64url.
-    public var coordinates: (x: String, y: String?) { (base64URLText(x), y.map(base64URLText)) }
-}
-
-private func base64URLText(_ bytes: [UInt8]) -> String {
-    var digits: [UInt8] = []
-    Base64URL.encode(bytes, to: &digits)
-    return String(decoding: digits, as: UTF8.self)
+    public var coordinates: (x: String, y: String?) { (Base64URL.text(x), y.map { Base64URL.text($0) }) }
 }
 
 /// A private key in PKCS #8 PEM, made anew.

@@ -23,7 +23,7 @@ public enum SigningKeyError: Error, Equatable, Sendable {
 }
 
 /// A key of any algorithm. It keeps what the secret gave, not the secret.
-public struct SigningKey: Sendable {
+public struct SigningKey: TakesTurns, Sendable {
     /// The fewest bytes that a secret may have.
     public static let minimumSecretBytes = 32
     /// The longest `kid`.

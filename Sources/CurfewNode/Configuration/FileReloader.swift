@@ -83,9 +83,7 @@ extension ReloadedFile {
             return ["keys": "\(file.keys.count)"]
         }
     }
-}
 
-extension ReloadedFile {
     /// Signing keys: what each of those that are left has signed stays good, whatever comes and goes beside it.
     static func signingKeys(_ path: String, into current: CurrentKeyRing, clock: NodeClock) -> ReloadedFile {
         ReloadedFile(paths: [path], name: "signing keys") { () throws(Setting.Expectation) in
@@ -104,9 +102,7 @@ extension ReloadedFile {
             ]
         }
     }
-}
 
-extension ReloadedFile {
     /// The listeners' certificate, its key, and whose certificates the admin listener takes.
     static func certificate(_ files: TLSFiles, into tls: ListenerTLS) -> ReloadedFile {
         ReloadedFile(paths: files.paths, name: "certificate") { () throws(Setting.Expectation) in

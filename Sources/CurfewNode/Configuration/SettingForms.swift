@@ -38,6 +38,19 @@ extension Setting {
         return value
     }
 
+    static func count(_ text: String, in range: ClosedRange<Int>) throws(Expectation) -> Int {
+        guard let count = Int(text), range.contains(count) else {
+            throw Expectation("a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return count
+    }
+
+    /// `nil` for off.
+    static func countOrOff(_ text: String, in range: ClosedRange<Int>) throws(Expectation) -> Int? {
+        guard text != "off" else { return nil }
+        do { return try count(text, in: range) } catch { throw Expectation("off, or \(error.text)") }
+    }
+
     static func nonEmpty(_ text: String, _ expected: String) throws(Expectation) -> String {
         guard !text.isEmpty else { throw Expectation(expected) }
         return text

@@ -59,19 +59,13 @@ extension Setting {
             "max-connections", .listeners, form: "count", default: "10000",
             "Connections that each listener has at once, 1 to 1000000; one more ends the one that was idle longest."
         ) { configuration, text throws(Expectation) in
-            let expected = "a whole number from 1 to 1000000"
-            let count = try integer(text, expected)
-            guard (1...1_000_000).contains(count) else { throw Expectation(expected) }
-            configuration.limits.maximumConnections = count
+            configuration.limits.maximumConnections = try count(text, in: 1...1_000_000)
         },
         .init(
             "max-calls", .listeners, form: "count", default: "1000",
             "Calls that each listener works on at once, 1 to 100000, validate from memory aside; more are answered 503."
         ) { configuration, text throws(Expectation) in
-            let expected = "a whole number from 1 to 100000"
-            let count = try integer(text, expected)
-            guard (1...100_000).contains(count) else { throw Expectation(expected) }
-            configuration.limits.maximumCalls = count
+            configuration.limits.maximumCalls = try count(text, in: 1...100_000)
         },
     ]
 
@@ -196,10 +190,7 @@ extension Setting {
                 "max-sessions-per-user", .sessions, form: "count|off", default: "off",
                 "Sessions that a user may have at once, 1 to 1000, on all devices together."
             ) { configuration, text throws(Expectation) in
-                let expected = "off, or a whole number from 1 to 1000"
-                let count = text == "off" ? 0 : try integer(text, expected)
-                guard text == "off" || (1...1000).contains(count) else { throw Expectation(expected) }
-                configuration.maximumSessionsPerUser = count
+                configuration.maximumSessionsPerUser = try countOrOff(text, in: 1...1000) ?? 0
             },
             .init(
                 "on-session-limit", .sessions, form: "evict-oldest|refuse", default: "evict-oldest",
@@ -239,10 +230,7 @@ extension Setting {
             "audit-stream", .process, form: "count|off", default: "100000",
             "About so many entries of the audit log are kept in Redis, 100 to 10000000, for GET /v1/audit and \"curfew watch\"."
         ) { configuration, text throws(Expectation) in
-            let expected = "off, or a whole number from 100 to 10000000"
-            let length = text == "off" ? nil : try integer(text, expected)
-            guard length.map({ (100...10_000_000).contains($0) }) ?? true else { throw Expectation(expected) }
-            configuration.auditStreamLength = length
+            configuration.auditStreamLength = try countOrOff(text, in: 100...10_000_000)
         },
         .init(
             "log-level", .process, form: "level", default: "info",

@@ -10,7 +10,7 @@ import Foundation
 
 /// The file's content.
 package struct SigningKeyFile: Sendable, Equatable {
-    package struct Entry: Sendable, Equatable {
+    package struct Entry: TakesTurns, Sendable, Equatable {
         /// `kid`.
         package var id: String
         package var algorithm: SigningAlgorithm
@@ -85,12 +85,14 @@ extension SigningKeyFile.Entry {
             id: id, algorithm: algorithm, activeFrom: activeFrom, material: NewPrivateKey.pem(algorithm) ?? secret)
     }
 
+    private static let expectedID = "a kid of 1 to 64 letters, digits, dots, dashes and underscores"
+
     fileprivate init(_ entry: Any) throws(Setting.Expectation) {
         guard let entry = entry as? [String: Any] else {
             throw Setting.Expectation("an object with kid, alg, activeFrom, and secret or privateKey")
         }
         guard let id = entry["kid"] as? String, APIKeyFile.isUsableName(id) else {
-            throw Setting.Expectation("a kid of 1 to 64 letters, digits, dots, dashes and underscores")
+            throw Setting.Expectation(Self.expectedID)
         }
         guard let name = entry["alg"] as? String, let algorithm = SigningAlgorithm(rawValue: name) else {
             throw Setting.Expectation("an alg of " + SigningAlgorithm.allCases.map(\.rawValue).joined(separator: ", "))
@@ -127,7 +129,7 @@ extension SigningKeyFile.Entry {
             case .secretTooShort:
                 throw Setting.Expectation("a secret of at least \(SigningKey.minimumSecretBytes) bytes")
             case .idMalformed:
-                throw Setting.Expectation("a kid of 1 to 64 letters, digits, dots, dashes and underscores")
+                throw Setting.Expectation(Self.expectedID)
             case .privateKeyUnreadable:
                 throw Setting.Expectation("a privateKey in PKCS #8 PEM without a passphrase (BEGIN PRIVATE KEY)")
             case .privateKeyOfOtherAlgorithm:
@@ -139,14 +141,6 @@ extension SigningKeyFile.Entry {
 }
 
 extension SigningKeyFile {
-    /// The youngest first, as a `KeyRing` has them.
-    package var byAge: [Entry] { entries.reversed().sorted { $0.activeFrom > $1.activeFrom } }
-
-    /// Which key signs what is issued at a moment.
-    package func signing(at now: WallTime) -> Entry {
-        byAge.first { $0.activeFrom <= now } ?? byAge[entries.count - 1]
-    }
-
     /// Takes out the keys that nothing living can be signed with: of which a younger one has been active for as long as a session
     /// can last, and an hour for clocks that differ. Returns their ids.
     package mutating func prune(at now: WallTime, longestSession: Duration) -> [String] {

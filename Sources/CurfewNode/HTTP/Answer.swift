@@ -21,6 +21,17 @@ struct Answer: Sendable {
         return Answer(status: status, body: writer.bytes)
     }
 
+    /// Server-sent events (WHATWG HTML section 9.2), as `stream` writes them.
+    static func events(
+        _ stream: @escaping @Sendable (_ write: ([UInt8]) async throws -> Void) async throws -> Void
+    ) -> Answer {
+        var answer = Answer(contentType: "text/event-stream", body: [])
+        // nginx holds answers back otherwise.
+        answer.fields.append(("X-Accel-Buffering", "no"))
+        answer.stream = stream
+        return answer
+    }
+
     init(_ problem: Problem) {
         var writer = JSONWriter()
         writer.object { $0.members(of: problem) }

@@ -124,11 +124,7 @@ extension SessionService {
         case .time(let time): return Self.lastID(before: max(0, time.seconds) * 1000)
         case .now:
             return try await read(from: Partition(0)) { client throws(RedisError) in
-                let time = try await client.send(RedisCommand("TIME", [])).array(for: "TIME")
-                guard time.count == 2, let seconds = Int64(try time[0].text(for: "TIME")),
-                    let microseconds = Int64(try time[1].text(for: "TIME"))
-                else { throw .unexpectedReply(operation: "TIME", expected: "two numbers") }
-                return Self.lastID(before: seconds * 1000 + microseconds / 1000)
+                Self.lastID(before: try await client.send(RedisCommand("TIME", [])).unixMilliseconds())
             }
         }
     }

@@ -116,11 +116,7 @@ extension SessionService {
     ) async throws(RedisError) -> (now: Int64, call: StoredCall?) {
         let replies = try await link.pipeline([RedisCommand("GET", [key]), RedisCommand("TIME", [])], timeout: nil)
         guard replies.count == 2 else { throw .unexpectedReply(operation: "GET", expected: "two replies") }
-        let time = try replies[1].checked(for: "TIME").array(for: "TIME")
-        guard time.count == 2, let seconds = Int64(try time[0].text(for: "TIME")),
-            let microseconds = Int64(try time[1].text(for: "TIME"))
-        else { throw .unexpectedReply(operation: "TIME", expected: "two numbers") }
-        return (seconds * 1000 + microseconds / 1000, try StoredCall(try replies[0].checked(for: "GET")))
+        return (try replies[1].unixMilliseconds(), try StoredCall(try replies[0].checked(for: "GET")))
     }
 
     /// `false` where another was first.

@@ -12,7 +12,8 @@ extension SessionService {
         var request = IssueRequest(user: user)
         request.permissions = permissions
         let longest = String(repeating: "\"", count: 128)
-        (request.device, request.tenant, request.fingerprint) = (DeviceID(longest), TenantID(longest), "any")
+        (request.device, request.tenant) = (DeviceID(longest), TenantID(longest))
+        request.fingerprintCode = String(repeating: "A", count: KeyRing.fingerprintCodeCount)
         try checkTokenSize(request)
         let startedAt = clock.boot()
         let partition = count.partition(ofUser: user.text.utf8)

@@ -16,7 +16,7 @@ extension SessionService {
         if let permissions = request.permissions {
             var draft = IssueRequest(user: view.user)
             (draft.device, draft.tenant, draft.kind) = (view.device, view.tenant, view.kind)
-            draft.fingerprint = view.fingerprint
+            draft.fingerprintCode = view.fingerprint
             draft.permissions = permissions
             try checkTokenSize(draft)
         }

@@ -52,9 +52,7 @@ struct AdminClient {
         _ method: Method, _ path: String, bearer: String? = nil, body: Data? = nil,
         timeout: Duration = .seconds(60)
     ) async throws(CommandFailure) -> Answer {
-        var request = HTTPClientRequest(url: base + path)
-        request.method = HTTPMethod(rawValue: method.rawValue)
-        if let bearer { request.headers.add(name: "Authorization", value: "Bearer \(bearer)") }
+        var request = request(method, path, bearer: bearer)
         if let body {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(bytes: body))
@@ -70,8 +68,7 @@ struct AdminClient {
 
     /// A stream of lines (server-sent events) until its end, whoever ends it. Throws as `call` does.
     func stream(_ path: String, lastID: String?, _ take: (String) -> Void) async throws {
-        var request = HTTPClientRequest(url: base + path)
-        if let apiKey { request.headers.add(name: "Authorization", value: "Bearer \(apiKey)") }
+        var request = request(.get, path, bearer: apiKey)
         if let lastID { request.headers.add(name: "Last-Event-ID", value: lastID) }
         let response: HTTPClientResponse
         do {
@@ -96,6 +93,13 @@ struct AdminClient {
         } catch {
             throw noAnswer(error)
         }
+    }
+
+    private func request(_ method: Method, _ path: String, bearer: String?) -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: base + path)
+        request.method = HTTPMethod(rawValue: method.rawValue)
+        if let bearer { request.headers.add(name: "Authorization", value: "Bearer \(bearer)") }
+        return request
     }
 
     private func noAnswer(_ error: any Error) -> CommandFailure {

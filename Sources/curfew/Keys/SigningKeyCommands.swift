@@ -122,7 +122,8 @@ struct RotateKeysCommand: ParsableCommand {
                     + "rotate less often, or say a shorter --longest-session")
         }
         let entry = SigningKeyFile.Entry.new(
-            algorithm ?? file.byAge[0].algorithm, activeFrom: WallTime(seconds: now.seconds + wait.components.seconds))
+            algorithm ?? file.entries.youngestFirst[0].algorithm,
+            activeFrom: WallTime(seconds: now.seconds + wait.components.seconds))
         file.entries.append(entry)
         try PrivateFile.write(file.text, to: options.file)
         for id in pruned { Terminal.complain("\(id) is taken out: nothing that it signed can still be good") }
@@ -168,8 +169,9 @@ struct ListKeysCommand: ParsableCommand {
     func run() throws {
         let file = try options.load()
         let now = WallTime.now
-        let signing = file.signing(at: now)
-        let keys = file.byAge.map { entry in
+        let entries = file.entries.youngestFirst
+        let signing = entries.signing(at: now)
+        let keys = entries.map { entry in
             Shown(
                 kid: entry.id, alg: entry.algorithm.rawValue, activeFrom: entry.activeFrom.rfc3339,
                 state: entry.id == signing.id ? .signing : entry.activeFrom > now ? .waiting : .verifying)

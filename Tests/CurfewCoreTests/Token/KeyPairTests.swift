@@ -36,7 +36,7 @@ import Testing
             ("eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19"
                 + "yb290Ijp0cnVlfQ").utf8)
         let signature = try #require(
-            decoded("DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"))
+            decodedBase64URL("DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"))
         #expect(accepts(key, signature, signed))
         for index in signature.indices {
             var other = signature
@@ -116,15 +116,5 @@ import Testing
 
     private func accepts(_ key: KeyPair, _ signature: [UInt8], _ message: [UInt8]) -> Bool {
         signature.withUnsafeBytes { signature in message.withUnsafeBytes { key.accepts(signature, of: $0) } }
-    }
-
-    private func decoded(_ text: String) -> [UInt8]? {
-        var bytes = [UInt8](repeating: 0, count: text.utf8.count + Base64URL.slack)
-        let count = bytes.withUnsafeMutableBytes { target in
-            Array(text.utf8).withUnsafeBytes { source in
-                target.baseAddress.flatMap { Base64URL.decode(source, into: $0)?.count }
-            }
-        }
-        return count.map { Array(bytes.prefix($0)) }
     }
 }

@@ -107,3 +107,14 @@ func base64URL(_ bytes: [UInt8]) -> [UInt8] {
     Base64URL.encode(bytes, to: &text)
     return text
 }
+
+/// `nil` for what is no canonical base64url.
+func decodedBase64URL(_ text: String) -> [UInt8]? {
+    var bytes = [UInt8](repeating: 0, count: text.utf8.count + Base64URL.slack)
+    let count = bytes.withUnsafeMutableBytes { target in
+        Array(text.utf8).withUnsafeBytes { source in
+            target.baseAddress.flatMap { Base64URL.decode(source, into: $0)?.count }
+        }
+    }
+    return count.map { Array(bytes.prefix($0)) }
+}

@@ -90,8 +90,10 @@ import Testing
     /// A JWS is signed as `KeyRing.verify` has it, whatever it says.
     private func isSigned(_ text: String, by key: SigningKey) -> Bool {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false).map { Array($0.utf8) }
-        guard parts.count == 3, let header = decoded(parts[0]), decoded(parts[1]) != nil,
-            let signature = decoded(parts[2]), signature.count == key.signer.signatureBytes,
+        guard parts.count == 3, let header = decodedBase64URL(String(decoding: parts[0], as: UTF8.self)),
+            decodedBase64URL(String(decoding: parts[1], as: UTF8.self)) != nil,
+            let signature = decodedBase64URL(String(decoding: parts[2], as: UTF8.self)),
+            signature.count == key.signer.signatureBytes,
             let members = try? JSONSerialization.jsonObject(with: Data(header)) as? [String: Any],
             members["alg"] as? String == key.algorithm.rawValue
         else { return false }
@@ -107,11 +109,11 @@ import Testing
     }
 
     private func signingKey(_ key: TokenGroup.Key) throws -> SigningKey? {
-        if key.kty == "oct", key.alg == "HS256", let secret = key.k.flatMap({ decoded(Array($0.utf8)) }) {
+        if key.kty == "oct", key.alg == "HS256", let secret = key.k.flatMap({ decodedBase64URL($0) }) {
             return try SigningKey(id: "k", secret: secret)
         }
         guard key.crv == "P-256", key.alg == "ES256" else { return nil }
-        let numbers = [key.d, key.x, key.y].compactMap { $0.flatMap { decoded(Array($0.utf8)) } }
+        let numbers = [key.d, key.x, key.y].compactMap { $0.flatMap { decodedBase64URL($0) } }
         guard numbers.count == 3 else { return nil }
         // PKCS #8 (RFC 5958) around the key of RFC 5915.
         let der =
@@ -120,16 +122,6 @@ import Testing
         let base64 = Data(der).base64EncodedString(options: .lineLength64Characters)
         let pem = "-----BEGIN PRIVATE KEY-----\n\(base64)\n-----END PRIVATE KEY-----\n"
         return try SigningKey(id: "k", privateKey: pem, algorithm: .es256)
-    }
-
-    private func decoded(_ digits: [UInt8]) -> [UInt8]? {
-        var bytes = [UInt8](repeating: 0, count: digits.count + Base64URL.slack)
-        let count = bytes.withUnsafeMutableBytes { target in
-            digits.withUnsafeBytes { source in
-                target.baseAddress.flatMap { Base64URL.decode(source, into: $0)?.count }
-            }
-        }
-        return count.map { Array(bytes.prefix($0)) }
     }
 
     private func bytes(ofHex text: String) -> [UInt8] {

@@ -6,9 +6,7 @@ extension Calls {
     func audit(_ request: CallRequest) async throws(Problem) -> Answer {
         let (start, filter) = (try request.auditStart(), try request.auditFilter())
         let trail = try await run { () async throws(ServiceError) in try await service.openAudit(from: start, filter) }
-        var answer = Answer(status: 200, contentType: "text/event-stream", body: [])
-        answer.fields.append(("X-Accel-Buffering", "no"))
-        answer.stream = { [service] write in
+        return .events { [service] write in
             // So that who reads sees that it is connected, and can come back before there was an entry.
             try await write(Array("id: \(trail.start)\n\n".utf8))
             try await service.followAudit(trail) { record in
@@ -16,7 +14,6 @@ extension Calls {
                 try await write(Array("id: \(record.id)\ndata: ".utf8) + record.line + Array("\n\n".utf8))
             }
         }
-        return answer
     }
 }
 

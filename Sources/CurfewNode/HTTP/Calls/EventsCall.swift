@@ -10,13 +10,9 @@ extension Calls {
         let events = try await run { () async throws(ServiceError) in
             try await service.events(token: token, from: fingerprint, lastID: lastID)
         }
-        var answer = Answer(status: 200, contentType: "text/event-stream", body: [])
-        // nginx holds answers back otherwise.
-        answer.fields.append(("X-Accel-Buffering", "no"))
-        answer.stream = { [service] write in
+        return .events { [service] write in
             try await service.follow(events) { try await write($0.bytes(of: events.session)) }
         }
-        return answer
     }
 }
 

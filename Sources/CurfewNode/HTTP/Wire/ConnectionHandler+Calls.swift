@@ -28,8 +28,7 @@ extension ConnectionHandler {
         if head.expectsContinue { machine.closeAfterAnswer() }
         machine.answerBegan()
         answer.write(
-            connection: .init(of: head, closes: machine.closesAfterAnswer, isSecure: settings.isSecure),
-            isHead: isHeadRequest, into: &output)
+            connection: fate(after: head, closes: machine.closesAfterAnswer), isHead: isHeadRequest, into: &output)
         machine.answerEnded()
     }
 
@@ -50,8 +49,7 @@ extension ConnectionHandler {
         guard !call.isAnsweredHere else { return }
         if let place, machine.isUnanswered, !place.take(bodyBytes: call.bodyBytes, isLight: call.isLight) {
             machine.close()
-            OverloadedAnswer.shared.write(
-                connection: .init(persistence: .close, isSecure: settings.isSecure), isHead: false, into: &output)
+            OverloadedAnswer.shared.write(connection: fate(closes: true), isHead: false, into: &output)
             return context.fireErrorCaught(ConnectionError.refused)
         }
         fire(.end(nil), context)

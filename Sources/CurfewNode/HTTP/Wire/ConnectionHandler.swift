@@ -199,8 +199,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private func decide(_ head: RequestHead, _ context: ChannelHandlerContext) {
         wasUseful = true
         if let fastPath = settings.fastPath, let scratch {
-            let connection = AnswerBytes.Connection(
-                of: head, closes: machine.closesAfterAnswer || head.closes, isSecure: settings.isSecure)
+            let connection = fate(after: head, closes: machine.closesAfterAnswer || head.closes)
             if output.capacity == 0 { output = context.channel.allocator.buffer(capacity: 1024) }
             let keys = scratch.keys(of: fastPath.keyRing)
             let isAnswered = input.withUnsafeReadableBytes { bytes in
@@ -258,8 +257,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// The last thing that this connection is told; the machine is closed already.
     func refuse(_ problem: Problem) {
-        let connection = AnswerBytes.Connection(persistence: .close, isSecure: settings.isSecure)
-        AnswerBytes.write(Answer(problem), connection: connection, isHead: false, into: &output)
+        AnswerBytes.write(Answer(problem), connection: fate(closes: true), isHead: false, into: &output)
+    }
+
+    /// What an answer says about this connection.
+    func fate(after head: RequestHead? = nil, closes: Bool) -> AnswerBytes.Connection {
+        AnswerBytes.Connection(of: head, closes: closes, isSecure: settings.isSecure)
     }
 
     func refuseConnection(_ context: ChannelHandlerContext) {
@@ -305,7 +308,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             .map { (name: $0.name.rawName, value: $0.value) }
         AnswerBytes.writeHead(
             status: response.status.code, fields: fields, contentLength: length,
-            connection: .init(of: head, closes: machine.closesAfterAnswer, isSecure: settings.isSecure), into: &buffer)
+            connection: fate(after: head, closes: machine.closesAfterAnswer), into: &buffer)
         return buffer
     }
 
