@@ -18,8 +18,10 @@ struct PartitionOutcome: Sendable {
 
 extension SessionService {
     /// Runs a change. It is whole or absent; where this throws `redisUnavailable`, the same change again completes it.
+    /// `user`: whose sessions it ends, where it is one user's.
     func change(
-        in partition: Partition, operation: String, options: ChangeOptions, startedAt: BootTime,
+        in partition: Partition, operation: String, of user: UserID? = nil, options: ChangeOptions,
+        startedAt: BootTime,
         call: (ScriptCalls.Known) -> RedisScriptCall
     ) async throws(ServiceError) -> PartitionOutcome {
         if options.waitsForCluster, driver.fences.count >= FenceRegistry.maximumWaiting {
@@ -34,7 +36,7 @@ extension SessionService {
             return (sent, try ChangeReply(sent.reply, operation: operation))
         }
         for event in reply.events { driver.hear(event, in: partition) }
-        async let forgotten: Void = forget(reply.ended, in: partition)
+        async let forgotten: Void = forget(reply.ended, of: user, in: partition)
         var outcome = PartitionOutcome(
             token: FenceToken(partition: partition, position: reply.head), revoked: reply.revoked, stamp: reply.stamp,
             propagation: .published, waitedFor: [driver.calls.nodeID], acknowledged: [driver.calls.nodeID],
@@ -83,15 +85,17 @@ extension SessionService {
         }
     }
 
-    /// Deletes the records of ended sessions. Not part of the change: nothing reads a record of a session that the
-    /// revocation list or a cutoff ends, and what is left behind goes with its own time to live.
-    private func forget(_ ended: [SessionID], in partition: Partition) async {
-        guard !ended.isEmpty else { return }
-        let commands = stride(from: 0, to: ended.count, by: 500).map { first in
-            RedisCommand(
-                "UNLINK", ended[first..<min(first + 500, ended.count)].map { RedisArgument(keys.record($0)) })
+    /// Deletes the records of ended sessions, and their places in the index. Not part of the change: nothing reads a record of a
+    /// session that the revocation list or a cutoff ends, and what is left behind stands first in the sweeper's queue.
+    private func forget(_ ended: [IndexMember], of user: UserID?, in partition: Partition) async {
+        guard !ended.isEmpty, let primary = driver.primary(of: partition) else { return }
+        // One after the other: what else waits for that Redis comes in between.
+        for first in stride(from: 0, to: ended.count, by: FeedDriver.expiryBatch) {
+            let batch = ended[first..<min(first + FeedDriver.expiryBatch, ended.count)]
+            let call = driver.calls.expire(
+                batch.map { ($0.session, user, $0.device) }, in: partition, driver.known(partition))
+            guard (try? await primary.client.run(call)) != nil else { return }
         }
-        _ = try? await driver.primary(of: partition)?.client.pipeline(commands, timeout: nil)
     }
 
     /// One reply, and what is known of the Redis that gave it.

@@ -82,7 +82,7 @@ extension FeedDriver {
         }
     }
 
-    /// Ends what is due: a batch of it, the rest comes with the next turns. The script looks again, since a session may be used or
+    /// Ends what is due, and deletes what a revoke has ended and left: a batch of it, the rest comes with the next turns. The script looks again, since a session may be used or
     /// renewed meanwhile.
     private func expireSessions(
         of partition: Partition, wall: WallTime, on link: any RedisLink

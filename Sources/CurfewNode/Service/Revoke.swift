@@ -40,7 +40,9 @@ extension SessionService {
     private func revoke(
         _ target: PartitionTarget, in partition: Partition, _ options: ChangeOptions, _ startedAt: BootTime
     ) async throws(ServiceError) -> PartitionOutcome {
-        try await change(in: partition, operation: "revoke", options: options, startedAt: startedAt) { known in
+        try await change(
+            in: partition, operation: "revoke", of: target.user, options: options, startedAt: startedAt
+        ) { known in
             driver.calls.revoke(target, in: partition, options: options, known)
         }
     }

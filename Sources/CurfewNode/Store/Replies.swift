@@ -150,8 +150,8 @@ struct ChangeReply {
     let stamp: Stamp
     let revoked: Int
     let events: [Event]
-    /// Sessions whose records are left to delete.
-    let ended: [SessionID]
+    /// What the user's index has of sessions whose records are left to delete.
+    let ended: [IndexMember]
     let members: [NodeID: MemberRecord]
 
     init(_ value: RedisValue, operation: String) throws(RedisError) {
@@ -162,7 +162,7 @@ struct ChangeReply {
         stamp = Stamp(try reader.number())
         revoked = Int(try reader.number())
         events = try reader.texts().compactMap { Event($0) }
-        ended = try reader.texts().compactMap { SessionID($0) }
+        ended = try reader.texts().compactMap { IndexMember($0) }
         members = try reader.members()
         guard events.last?.position == head else {
             throw .unexpectedReply(operation: operation, expected: "the events that it appended")

@@ -211,7 +211,7 @@ package struct ScriptCalls: Sendable {
             used.flatMap { [$0.session.family.description, String($0.secondsAgo)] })
     }
 
-    /// `due`: sessions whose time seems to be over, each with what its user's index has of it; `nil` where it has no record.
+    /// `due`: sessions whose time seems to be over, or that a revoke has ended, each with what its user's index has of it; `nil` where it has no record.
     package func expire(
         _ due: [(session: SessionID, user: UserID?, device: DeviceID?)], in partition: Partition, _ known: Known
     ) -> RedisScriptCall {

@@ -32,22 +32,29 @@ struct MovingSlotTests {
             let head = try await bench.open()
             let known = bench.known(head.incarnation)
             _ = try await bench.poll(head.head)
-            let (first, _) = try await bench.issue(1, device: "phone")
-            let (second, _) = try await bench.issue(2, device: "phone")
             // So that every key that the scripts share is there.
             _ = try await bench.revoke(.everyone, known: known)
-            let user = try #require(UserID(Bench.user))
-            let target = PartitionTarget.device(user, try #require(DeviceID("phone")))
+            let (first, _) = try await bench.issue(1, device: "phone", idle: 100)
+            let (second, _) = try await bench.issue(2, device: "phone", idle: 100)
+            for session in [first, second] { _ = try bench.command("HSET", "t:{3}:s:\(session)", "a", "1") }
             try bench.server.call(["CLUSTER", "SETSLOT", slot, "MIGRATING", id])
 
             let refused = await redirect { _ = try await bench.issue(3) }
             #expect(refused != nil, "a record that is being made is in no slot on the move")
             #expect(try keys(bench, slot).count { $0.contains(":s:") } == 2)
 
-            // The first that goes empties `due`, and the second is not allowed to ask for it.
-            try bench.server.call(["ZREM", "t:{3}:due", second.description])
-            await #expect(throws: RedisError.self) { try await bench.revoke(target, known: known) }
-            #expect(!(try keys(bench, slot).contains("t:{3}:due")), "the script has to be stopped in the middle")
+            // The first that goes empties the index, and the second is not allowed to ask for it.
+            let user = try #require(UserID(Bench.user))
+            let phone = try #require(DeviceID("phone"))
+            let index = "t:{3}:u:\(Bench.user)"
+            try bench.server.call(["ZREM", index, "\(second) phone"])
+            let wall = try await bench.open().time.seconds
+            let expire = bench.calls.expire(
+                [(first, user, phone), (second, user, phone)], in: Bench.partition,
+                bench.known(head.incarnation, wall: wall))
+            await #expect(throws: RedisError.self) { try await bench.redis.run(expire) }
+            #expect(!(try keys(bench, slot).contains { $0 == index }), "the script has to be stopped in the middle")
+            #expect(try bench.command("ZCARD", "t:{3}:due") == "2", "what is left to do is still named")
             let last = try bench.command("XREVRANGE", "t:{3}:log", "+", "-", "COUNT", "1")
             for session in [first, second] { #expect(last.contains(session.description)) }
         }

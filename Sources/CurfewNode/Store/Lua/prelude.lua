@@ -22,6 +22,9 @@ local SKEW_MICROSECONDS = 30 * 1000000
 -- How far ahead of Redis' clock a node's is believed, where that only keeps a change longer.
 local FURTHEST_CLOCK_SECONDS = 86400
 
+-- The score in `due` of a session that a revoke has ended, and whose record and place in the index are left to delete.
+local ENDED = '0'
+
 local head_key, log_key, revoked_key, values_key, nodes_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local node, fresh_tag, channel, window, publish = ARGV[1], ARGV[4], ARGV[7], ARGV[8], ARGV[9]
 

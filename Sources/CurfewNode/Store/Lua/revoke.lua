@@ -6,6 +6,8 @@
 --   user       the user id            tenant   the tenant id            everyone
 -- An index member is the session id (28 bytes), a space and the device id, so no record has to be read.
 -- Always appends an event, even where nothing was left to end: a fence needs one.
+-- What the index names stays named until its record is gone: the record is no key of this call, and who is to delete it behind it
+-- (expire.lua) may never come. A session that has ended so stands first in the queue of what is due.
 
 local head = open_head()
 local previous = head.tag
@@ -13,10 +15,10 @@ local due_key, index_key = KEYS[6], KEYS[7]
 local asker, reason, mode = ARGV[10], ARGV[11], ARGV[14]
 local keep_until = until_seconds(head)
 local texts, ended, live, stamp = {}, {}, 0, nil
+-- Index members of sessions whose records are left to delete.
+local left = {}
 
--- What goes away, after the event: pairs of session id and index member.
-local gone = {}
-local function forget(session, member) gone[#gone + 1] = { session, member } end
+local function has_ended_before(member) return redis.call('ZSCORE', due_key, string.sub(member, 1, 28)) == ENDED end
 
 -- Of a tenant or of everyone: no index names the sessions, so it is kept for as long as one of them may be renewed.
 local function outlast_sessions() keep_until = keep_until + math.max(0, head.life - head.ttl) end
@@ -33,37 +35,36 @@ redis.call('ZREMRANGEBYSCORE', index_key, '-inf', '(' .. integer(now_seconds - T
 
 if mode == 'sessions' then
   for i = 15, #ARGV, 2 do
-    local session, member = ARGV[i], ARGV[i + 1]
+    local session = ARGV[i]
     local is_new = join_session(session, keep_until)
-    local existed = redis.call('EXISTS', KEYS[8 + (i - 15) / 2])
-    if is_new and existed == 1 then live = live + 1 end
-    forget(session, member)
+    if is_new and redis.call('EXISTS', KEYS[8 + (i - 15) / 2]) == 1 then live = live + 1 end
     ended[#ended + 1] = session
   end
   append_sessions(head, asker, keep_until, reason, ended, texts)
-  for i = 1, #ended do redis.call('UNLINK', KEYS[7 + i]) end
-  ended = {}
+  for i, session in ipairs(ended) do
+    local member = ARGV[14 + 2 * i]
+    redis.call('UNLINK', KEYS[7 + i])
+    if member ~= '' then redis.call('ZREM', index_key, member) end
+    redis.call('ZREM', due_key, session)
+  end
 elseif mode == 'device' or mode == 'except' then
   for _, member in ipairs(redis.call('ZRANGE', index_key, 0, -1)) do
     local session, device = string.sub(member, 1, 28), string.sub(member, 30)
     local is_meant
     if mode == 'device' then is_meant = device == ARGV[15] else is_meant = session ~= ARGV[15] end
-    if is_meant then
+    if is_meant and not has_ended_before(member) then
       if join_session(session, keep_until) then live = live + 1 end
-      forget(session, member)
-      ended[#ended + 1] = session
+      left[#left + 1], ended[#ended + 1] = member, session
     end
   end
   append_sessions(head, asker, keep_until, reason, ended, texts)
   if #texts == 0 then texts[1] = append(head, asker, keep_until, reason, 'nothing', {}) end
 elseif mode == 'user' then
-  ended = redis.call('ZRANGE', index_key, 0, -1)
-  live = #ended
-  cutoff('u:' .. ARGV[15], 'user', { ARGV[15] })
-  for i, member in ipairs(ended) do
-    ended[i] = string.sub(member, 1, 28)
-    forget(ended[i], member)
+  for _, member in ipairs(redis.call('ZRANGE', index_key, 0, -1)) do
+    if not has_ended_before(member) then live = live + 1 end
+    left[#left + 1] = member
   end
+  cutoff('u:' .. ARGV[15], 'user', { ARGV[15] })
 elseif mode == 'tenant' then
   outlast_sessions()
   cutoff('t:' .. ARGV[15], 'tenant', { ARGV[15] })
@@ -73,8 +74,5 @@ elseif mode == 'everyone' then
 else
   return redis.error_reply('CURFEW unknown mode of revoke: ' .. mode)
 end
-for _, pair in ipairs(gone) do
-  redis.call('ZREM', due_key, pair[1])
-  if pair[2] ~= '' then redis.call('ZREM', index_key, pair[2]) end
-end
-return change_reply(head, previous, stamp, live, texts, ended)
+for _, member in ipairs(left) do redis.call('ZADD', due_key, ENDED, string.sub(member, 1, 28)) end
+return change_reply(head, previous, stamp, live, texts, left)
