@@ -18,9 +18,12 @@ enum ExitStatus: Int32, Error {
 struct CommandFailure: Error {
     let status: ExitStatus
     let line: String
+    /// A proxy before the node says so (502, 504): it may be there again in a moment.
+    let isGateway: Bool
 
-    init(_ status: ExitStatus, _ line: String = "") {
+    init(_ status: ExitStatus, _ line: String = "", isGateway: Bool = false) {
         self.status = status
         self.line = line
+        self.isGateway = isGateway
     }
 }

@@ -100,6 +100,10 @@ extension ClusterTests {
             for number in [1, 2, 1, 2, 3, 3, 2, 4] { try add(number) }
             try add(1, "third")
             try cluster.redis.call(["XADD", key, "*", "x", "y"])
+            // Nor does what is no text.
+            try cluster.redis.call([
+                "EVAL", "return redis.call('XADD', KEYS[1], '*', 'n', '\\255', 'j', '{}')", "1", key,
+            ])
             // Whoever can write to Redis can say what it likes, but no line of its own.
             try cluster.redis.call(["XADD", key, "*", "n", "liar", "i", "1", "j", "{}\n\ndata: {}"])
             try add(5)
@@ -157,20 +161,23 @@ extension ClusterTests {
             let options = ClusterOptions(nodes: 2, arguments: ["--on-stale", "grace:10m"])
             try await ClusterHarness.run(options) { cluster in
                 let node = cluster.nodes[0]
-                let issued = try await node.api.call(
-                    "POST", "/v1/issue", body: ["userId": "u_away", "fingerprint": "mine"])
-                let session = try #require(TestSession(issued.json))
+                var sessions: [TestSession] = []
+                for _ in 0..<100 {
+                    let issued = try await node.api.call(
+                        "POST", "/v1/issue", body: ["userId": "u_away", "fingerprint": "mine"])
+                    sessions.append(try #require(TestSession(issued.json)))
+                }
                 let reader = try open(cluster.nodes[1], "?event=session.suspicious")
                 _ = try await reader.head()
                 try await cluster.proxies[0].set(.blackhole)
-                for _ in 0..<300 {
+                for session in sessions {
                     let answer = try await node.api.call(
                         "GET", "/v1/validate", on: .public,
                         headers: [("Authorization", "Bearer \(session.token)"), ("Curfew-Fingerprint", "other")])
                     #expect(answer.status == 403)
                 }
                 try await cluster.proxies[0].set(.forward)
-                for _ in 0..<300 {
+                for _ in sessions {
                     let entry = try await reader.nextEntry().data
                     #expect(entry["signal"] == "fingerprint_mismatch" && entry["userId"] == "u_away")
                 }

@@ -72,6 +72,46 @@ extension ClusterTests {
             }
         }
 
+        private func reads(_ node: NodeProcess) -> Int {
+            node.log.split(separator: "\n").count { $0.contains("signing keys read again") }
+        }
+
+        @Test("a session's fingerprint goes on when the key that it was logged in with is taken out")
+        func fingerprint() async throws {
+            try await withCluster("HS256") { cluster, file in
+                let nodes = cluster.nodes
+                let body: JSON = ["userId": .string(ClusterHarness.newUser()), "kind": "api", "fingerprint": "mine"]
+                let issued = try await nodes[0].api.call("POST", "/v1/issue", body: body)
+                try file.run(["rotate", "--after", "0s"])
+                try await known(try file.ids(), cluster)
+                func refresh(_ answer: HTTPAnswer, on node: NodeProcess) async throws -> HTTPAnswer {
+                    let token = try #require(answer.json["refreshToken"].string)
+                    return try await node.api.call(
+                        "POST", "/v1/refresh", on: .public, body: ["refreshToken": .string(token)],
+                        headers: [("Curfew-Fingerprint", "mine")])
+                }
+                let refreshed = try await refresh(issued, on: nodes[1])
+                let token = try #require(refreshed.json["token"].string)
+                try file.dropFirst()
+                for node in nodes {
+                    try await eventually("\(node.name) has one key") {
+                        let answer = try await node.api.call(
+                            "GET", "/v1/validate", on: .public,
+                            headers: [
+                                ("Authorization", "Bearer \(issued.json["token"].string ?? "")")
+                            ])
+                        return answer.code == "token_signature_invalid"
+                    }
+                    for (fingerprint, status) in [("mine", 200), ("another device", 403)] {
+                        let headers = [("Authorization", "Bearer \(token)"), ("Curfew-Fingerprint", fingerprint)]
+                        let answer = try await node.api.call("GET", "/v1/validate", on: .public, headers: headers)
+                        #expect(answer.status == status, "\(answer.everything)")
+                    }
+                }
+                #expect(try await refresh(refreshed, on: nodes[2]).status == 200)
+            }
+        }
+
         @Test(
             "under load on three nodes, through every algorithm: not one good token is refused, and every session is renewed",
             .timeLimit(.minutes(3)))
@@ -173,6 +213,12 @@ extension ClusterTests {
                     }
                 }
                 try await cluster.expectActive([old, new])
+                // Its mode is right again, its content as it was.
+                let before = cluster.nodes.map { node in reads(node) }
+                try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+                for (node, count) in zip(cluster.nodes, before) {
+                    try await eventually("\(node.name) has read it again") { reads(node) > count }
+                }
                 try file.dropFirst()
                 for node in cluster.nodes {
                     try await eventually("\(node.name) refuses what the old key signed") {

@@ -10,6 +10,7 @@ extension ClusterTests {
         private struct Subject {
             let node: NodeProcess
             let certificates: TestCertificates
+            let redis: RedisServer
 
             func onPublic<Result>(_ body: (SecureClient) async throws -> Result) async throws -> Result {
                 try await SecureClient.run(port: node.settings.publicPort, certificates, body)
@@ -38,7 +39,7 @@ extension ClusterTests {
             let node = NodeProcess(settings)
             try node.start()
             defer { node.kill() }
-            let subject = Subject(node: node, certificates: certificates)
+            let subject = Subject(node: node, certificates: certificates, redis: redis)
             try await eventually("the node is ready") {
                 #expect(node.exit == nil, "\(node.lastLines(5))")
                 return try await subject.onPublic { try await $0.call("GET", "/health/ready").status } == 200
@@ -108,6 +109,39 @@ extension ClusterTests {
                 try subject.certificates.sign("server", days: 3)
                 subject.node.hangUp()
                 try await eventually("and goes on once it can") { try Self.serial(subject) != now }
+            }
+        }
+
+        @Test("a stop waits for no client that says no goodbye, and leaves the membership")
+        func stop() async throws {
+            try await withNode { subject in
+                let output = subject.certificates.directory + "/client.log"
+                let client = try SpawnedProcess(
+                    "/usr/bin/openssl",
+                    [
+                        "s_client", "-connect", "127.0.0.1:\(subject.node.settings.publicPort)", "-ign_eof", "-CAfile",
+                        subject.certificates.authority,
+                    ], environment: [:], logPath: output)
+                defer { client.killAndWait() }
+                try await eventually("the client is connected") {
+                    try String(contentsOfFile: output, encoding: .utf8).contains("Verify return code: 0")
+                }
+                #expect(try subject.redis.call(["HKEYS", "tls:{0}:nodes"]).isEmpty == false)
+                client.pause()
+                subject.node.terminate()
+                #expect(try await subject.node.ended() == .code(0))
+                #expect(try subject.redis.call(["HKEYS", "tls:{0}:nodes"]).isEmpty)
+            }
+        }
+
+        @Test("who never begins to speak TLS has no place for good, not even one too many")
+        func silence() async throws {
+            try await withNode(["--max-connections", "2"]) { subject in
+                let port = subject.node.settings.publicPort
+                let silent = try (0..<4).map { _ in try RawConnection(port: port) }
+                try await eventually("those that are too many are closed") {
+                    silent.count { $0.isClosed(withinMilliseconds: 10) } >= 2
+                }
             }
         }
 

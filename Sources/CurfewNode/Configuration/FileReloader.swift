@@ -22,14 +22,21 @@ final class FileReloader: Service {
 
     private let files: [ReloadedFile]
     private let logger: Logger
-    /// The hash of each file as it was when it was read last: its content may be a secret.
-    private let seen: Mutex<[[[UInt8]?]]>
+    private let seen: Mutex<[Seen]>
 
-    /// `files` have just been read.
+    /// What was there at the last look.
+    private struct Seen {
+        /// The hash of each file: its content may be a secret. `nil` before the first look.
+        var content: [[UInt8]?]?
+        /// Why it could not be used: a file's mode may change, or what stands beside it.
+        var failure: String?
+    }
+
+    /// `files` have been read before; they may have changed since.
     init(_ files: [ReloadedFile], logger: Logger) {
         self.files = files
         self.logger = logger
-        seen = Mutex(files.map(\.content))
+        seen = Mutex(files.map { _ in Seen() })
     }
 
     /// Looks until graceful shutdown.
@@ -50,22 +57,28 @@ final class FileReloader: Service {
         seen.withLock { seen in
             for (index, file) in files.enumerated() {
                 // Looked at before it is read: what changes in between is seen the next time.
-                let content = file.content
-                guard isAsked || content != seen[index] else { continue }
-                seen[index] = content
-                apply(file)
+                let (content, before) = (file.content, seen[index])
+                let isChanged = isAsked || content != before.content
+                guard isChanged || before.failure != nil else { continue }
+                seen[index] = Seen(
+                    content: content,
+                    failure: apply(file, before, isTold: isAsked || before.content != nil, isChanged: isChanged))
             }
         }
     }
 
-    private func apply(_ file: ReloadedFile) {
+    /// Why it can't be used; `nil` where it is. `isTold`: what is taken over is no more than what the node has begun with.
+    private func apply(_ file: ReloadedFile, _ before: Seen, isTold: Bool, isChanged: Bool) -> String? {
         do throws(Setting.Expectation) {
             let metadata = try file.apply()
-            logger.notice("\(file.name) read again", metadata: metadata)
+            logger.log(level: isTold ? .notice : .debug, "\(file.name) read again", metadata: metadata)
+            return nil
         } catch {
+            guard isChanged || error.text != before.failure else { return error.text }
             logger.error(
                 "\(file.name) not read again, those of before stay",
                 metadata: ["file": "\(file.paths.joined(separator: " "))", "expected": "\(error.text)"])
+            return error.text
         }
     }
 }

@@ -48,8 +48,9 @@ struct ListenerConnections: Sendable {
         channel.closeFuture.whenComplete { [count] _ in count.decrement() }
         let ring = rings[ObjectIdentifier(channel.eventLoop)]?.value
         let place = CallPlace(gate: gate)
+        let admission = admission(of: number, ring)
         let handler = ConnectionHandler(
-            settings: settings, admission: admission(of: number, ring), place: place,
+            settings: settings, admission: admission, place: place,
             attach: { [responder, logger] channel in
                 let bridge = FrameworkBridge(responder, place: place)
                 let attached = bridge.setup(channel: channel, logger: logger)
@@ -61,7 +62,8 @@ struct ListenerConnections: Sendable {
             })
         try channel.pipeline.syncOperations.addHandler(handler, position: .first)
         if let security { try channel.pipeline.syncOperations.addHandler(security(), position: .first) }
-        ring?.add(handler)
+        // One that goes anyway makes room for nobody.
+        if admission == .welcome { ring?.add(handler) }
     }
 
     private func admission(of number: Int, _ ring: ConnectionRing?) -> ConnectionHandler.Admission {

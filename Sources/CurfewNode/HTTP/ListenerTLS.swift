@@ -3,6 +3,7 @@
 
 import CurfewCore
 import Foundation
+import NIOCore
 import NIOSSL
 import Synchronization
 
@@ -44,6 +45,8 @@ final class ListenerTLS: Sendable {
 
 extension TLSFiles {
     private static let maximumBytes = 256 * 1024
+    /// How long a connection that ends waits for its client's last word (`close_notify`).
+    private static let farewellTimeout = TimeAmount.milliseconds(250)
 
     /// Reads them. The error names the setting.
     func load() throws(SettingError) -> ListenerTLS.Contexts {
@@ -54,6 +57,7 @@ extension TLSFiles {
         configuration.minimumTLSVersion = .tlsv12
         configuration.cipherSuiteValues = Self.ciphers
         configuration.applicationProtocols = ["http/1.1"]
+        configuration.shutdownTimeout = Self.farewellTimeout
         var admin = configuration
         if let adminAuthorities {
             admin.certificateVerification = .noHostnameVerification

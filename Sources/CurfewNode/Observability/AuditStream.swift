@@ -74,14 +74,15 @@ struct AuditStreamWriter: Service {
             while (try? await Task.sleep(for: Self.interval)) != nil { while await write() {} }
         }
         let end = ContinuousClock.now + Self.patience
-        while !stream.first(1).isEmpty, ContinuousClock.now < end {
+        while !stream.first(1).isEmpty, ContinuousClock.now < end, !Task.isCancelled {
             if await write() { continue }
             try? await Task.sleep(for: Self.interval / 4)
         }
         stream.abandon()
     }
 
-    /// One batch. `false` where there is none, or where it has to be written again.
+    /// One batch, whole or not at all: readers take a number below one that they have seen for one that they have seen. `false` where
+    /// there is none, or where it has to be written again.
     private func write() async -> Bool {
         let batch = stream.first(Self.batch)
         guard let last = batch.last, let client = driver.primary(of: Partition(0))?.client else { return false }
@@ -95,7 +96,11 @@ struct AuditStreamWriter: Service {
                 ])
         }
         do throws(RedisError) {
-            for reply in try await client.pipeline(commands) { _ = try reply.checked(for: "XADD") }
+            let replies = try await client.pipeline(
+                [RedisCommand("MULTI", [])] + commands + [RedisCommand("EXEC", [])])
+            for reply in replies { _ = try reply.checked(for: "XADD") }
+            guard let done = replies.last, done != .null else { return false }
+            for reply in try done.array(for: "EXEC") { _ = try reply.checked(for: "XADD") }
         } catch {
             return false
         }

@@ -2,6 +2,7 @@
 
 import CurfewCore
 import CurfewRedis
+import Logging
 import ServiceLifecycle
 import Synchronization
 
@@ -98,10 +99,21 @@ extension SessionService {
         var position = trail.start
         var seen: [String: UInt64] = [:]
         var toldAt = surroundings.uptime
+        var isTroubled = false
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
-            let page = await page(after: position)
-            for (record, node, number) in page {
-                position = record.id
+            let page: [AuditPageEntry]
+            do throws(ServiceError) {
+                page = try await self.page(after: position)
+                isTroubled = false
+            } catch {
+                page = []
+                // Once until it answers again.
+                if !isTroubled { logger.warning("the audit log can't be read", metadata: ["error": "\(error)"]) }
+                isTroubled = true
+            }
+            for entry in page {
+                position = entry.id
+                guard let (record, node, number) = entry.content else { continue }
                 if number <= seen[node] ?? 0 { continue }
                 if seen.count >= Self.maximumAuditNodes { seen.removeAll() }
                 seen[node] = number
@@ -133,26 +145,23 @@ extension SessionService {
         milliseconds == 0 ? "0-0" : "\(milliseconds - 1)-\(UInt64.max)"
     }
 
-    private func page(
-        after position: String
-    ) async -> [(record: AuditRecord, node: String, number: UInt64)] {
+    private func page(after position: String) async throws(ServiceError) -> [AuditPageEntry] {
         let command = RedisCommand(
             "XRANGE",
             [RedisArgument(keys.audit), RedisArgument("(\(position)"), "+", "COUNT", RedisArgument(Self.auditPage)])
-        let page = try? await read(from: Partition(0)) { client throws(RedisError) in
+        return try await read(from: Partition(0)) { client throws(RedisError) in
             try await client.send(command).array(for: "XRANGE").map { entry throws(RedisError) in
-                try Self.record(entry)
+                let parts = try entry.array(for: "XRANGE")
+                guard parts.count == 2 else { throw .unexpectedReply(operation: "XRANGE", expected: "an entry") }
+                let id = try parts[0].text(for: "XRANGE")
+                return AuditPageEntry(id: id, content: try? Self.content(id, parts))
             }
         }
-        return page ?? []
     }
 
-    private static func record(
-        _ entry: RedisValue
+    private static func content(
+        _ id: String, _ parts: [RedisValue]
     ) throws(RedisError) -> (record: AuditRecord, node: String, number: UInt64) {
-        let parts = try entry.array(for: "XRANGE")
-        guard parts.count == 2 else { throw .unexpectedReply(operation: "XRANGE", expected: "an entry") }
-        let id = try parts[0].text(for: "XRANGE")
         var (record, node, number) = (AuditRecord(id: id, line: []), "", UInt64(0))
         let fields = try parts[1].array(for: "XRANGE")
         for index in stride(from: 0, to: fields.count - 1, by: 2) {
@@ -165,4 +174,11 @@ extension SessionService {
         }
         return (record, node, number)
     }
+}
+
+/// One entry of the stream.
+private struct AuditPageEntry {
+    let id: String
+    /// `nil` of what no node wrote: it is passed over.
+    let content: (record: AuditRecord, node: String, number: UInt64)?
 }

@@ -32,10 +32,13 @@ extension SessionService {
         (entry.ipAddress, entry.userAgent) = (failure.ipAddress, failure.userAgent)
         record(entry)
         // The one that reached a limit.
-        if [ofUser, fromAddress].contains(where: { $0.map { $0.isCounted && $0.waitMilliseconds > 0 } ?? false }) {
+        if [ofUser, fromAddress].contains(where: { $0?.reachesLimit == true }) {
             (entry.event, entry.signal) = (.sessionSuspicious, .authenticationBurst)
             record(entry)
-            if configuration.revokingSignals.contains(.authenticationBurst), let user = failure.user {
+            // Not of the user whom somebody named last from an address that had too many.
+            if let user = failure.user, ofUser?.reachesLimit == true,
+                configuration.revokingSignals.contains(.authenticationBurst)
+            {
                 var options = ChangeOptions()
                 options.reason = AuditEntry.Signal.authenticationBurst.rawValue
                 _ = try await revoke(.user(user), options: options)

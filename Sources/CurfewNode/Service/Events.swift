@@ -59,7 +59,7 @@ extension SessionService {
         var expiresAt = claims.expiresAt
         if let refusal {
             guard let lastID, refusal != .deviceMismatch else { throw .tokenRefused(refusal) }
-            switch try await resumption(of: claims, refusedFor: refusal) {
+            switch try await resumption(of: claims, refusedFor: refusal, from: fingerprint) {
             case .over(let news): return await ended(news, claims, since: lastID)
             case .listens(let end): expiresAt = end
             }

@@ -2,6 +2,8 @@
 // Session ID to Other User Properties"): refused, told, and where that is wanted, the end of the session.
 
 import CurfewCore
+import CurfewRedis
+import Synchronization
 
 /// What a session's fingerprint is used for.
 package enum FingerprintPolicy: String, CaseIterable, Sendable {
@@ -32,16 +34,55 @@ extension SessionService {
         }
     }
 
-    /// Tells of a wrong fingerprint, and ends the session where `on-suspicious` says so. A missing one is told of nowhere.
+    /// The same of a record, for who renews or looks at it by a token that may have run out.
+    func refuseOtherDevice(_ presented: PresentedFingerprint, _ view: SessionView) async throws(ServiceError) {
+        guard isOtherDevice(presented, code: view.fingerprint, of: view.session) else { return }
+        await suspect(presented, AuditEntry(.sessionSuspicious, of: view, at: clock.wall()))
+        throw .tokenRefused(.deviceMismatch)
+    }
+
+    /// The code of a fingerprint that was found right, where it was made with another key than the one that signs now: that one may be
+    /// taken out while the session goes on. `nil` where there is nothing to write.
+    func newCode(of presented: PresentedFingerprint, _ view: SessionView) -> String? {
+        guard configuration.fingerprint != .off, let code = view.fingerprint,
+            case .presented(let fingerprint?) = presented
+        else { return nil }
+        let current = keyRing.fingerprintCode(of: fingerprint, for: view.session, at: clock.wall())
+        return current == code ? nil : current
+    }
+
+    /// Tells of a wrong fingerprint, and ends the session where `on-suspicious` says so. A missing one is told of nowhere, and nothing
+    /// twice in a minute: who holds a token could fill the audit log.
     func suspect(_ presented: PresentedFingerprint, _ suspect: AuditEntry) async {
         guard case .presented(.some) = presented else { return }
         var entry = suspect
         (entry.event, entry.signal) = (.sessionSuspicious, .fingerprintMismatch)
-        record(entry)
+        if let session = entry.session, mismatches.mayTell(of: session, at: surroundings.uptime) { record(entry) }
         guard configuration.revokingSignals.contains(.fingerprintMismatch), let session = entry.session else { return }
         var options = ChangeOptions()
         options.reason = AuditEntry.Signal.fingerprintMismatch.rawValue
         // Where that fails the next one tries again: this one is refused either way.
         _ = try? await revoke(.session(session), options: options)
+    }
+}
+
+/// The logins of which this node has told within the last minute.
+final class ToldMismatches: Sendable {
+    static let interval = Duration.seconds(60)
+    /// With more of them some are told of again.
+    static let maximum = 4_096
+
+    private let told = Mutex<[SessionID: Duration]>([:])
+
+    var count: Int { told.withLock(\.count) }
+
+    /// `now`: of a clock that only goes on.
+    func mayTell(of session: SessionID, at now: Duration) -> Bool {
+        told.withLock { told in
+            if let before = told[session.family], now - before < Self.interval { return false }
+            if told.count >= Self.maximum { told.removeAll() }
+            told[session.family] = now
+            return true
+        }
     }
 }

@@ -60,7 +60,7 @@ extension SessionService {
                 ? keyRing.encode(RefreshToken(session: session, generation: 1), issuedAt: issuedAt) : nil)
     }
 
-    /// What this very request made before. Everything in the answer is in the record, and a signature is the same each time.
+    /// What this very request made before. Everything in the answer is in the record. (A signature by ES256 is another one each time, and as good.)
     private func issuedBefore(
         _ session: SessionID, _ request: IssueRequest
     ) async throws(ServiceError) -> IssuedSession? {

@@ -14,10 +14,8 @@ extension SessionService {
         let grace = max(configuration.refreshGrace, elapsed)
         let renewable = try await renewable(credential)
         let (view, partition) = (renewable.view, renewable.view.session.partition)
-        guard !isOtherDevice(fingerprint, code: view.fingerprint, of: view.session) else {
-            await suspect(fingerprint, AuditEntry(.sessionSuspicious, of: view, at: clock.wall()))
-            throw .tokenRefused(.deviceMismatch)
-        }
+        try await refuseOtherDevice(fingerprint, view)
+        let newCode = newCode(of: fingerprint, view)
         guard !isClockOff(for: partition) else { throw .stale(detail: ClockSkew.detail) }
         try await countRefresh(of: view.session)
         let settings = configuration.settings(of: view.kind)
@@ -26,7 +24,7 @@ extension SessionService {
             let call = driver.calls.renew(
                 view.living(as: view.session), lifetimeSeconds: settings.lifetime.components.seconds,
                 generation: renewable.generation,
-                graceMilliseconds: grace.wholeMilliseconds, driver.known(partition))
+                graceMilliseconds: grace.wholeMilliseconds, fingerprintCode: newCode, driver.known(partition))
             return try RenewReply(
                 try await WriteProbe.run(
                     call, then: WriteProbe.command(keys, partition), on: followed.link, for: "renew"))
@@ -43,14 +41,19 @@ extension SessionService {
             // A Redis that was demoted and promoted again on the same connection may have lost what this node knows.
             if let reason = knownRefusal(of: view) { throw .tokenRefused(reason) }
             guard !isTooOld(renewed, wallBefore, grace) else { throw .stale(detail: ClockSkew.detail) }
+            var view = view
+            view.fingerprint = newCode ?? view.fingerprint
             return try issued(view, renewed, hasRefreshToken: renewable.generation != nil)
         }
     }
 
     /// The session of a token, which may have run out. Throws `tokenRefused` where there is nothing to renew, as far as Redis and memory say
     /// before it is tried.
-    func renewable(_ token: [UInt8]) async throws(ServiceError) -> ActiveSession {
+    func renewable(
+        _ token: [UInt8], from fingerprint: PresentedFingerprint
+    ) async throws(ServiceError) -> ActiveSession {
         let view = try await renewable(byToken: token).view
+        try await refuseOtherDevice(fingerprint, view)
         guard !view.isOver(at: clock.wall()) else { throw .tokenRefused(.sessionExpired) }
         return ActiveSession(
             session: view.session, user: view.user, device: view.device, kind: view.kind, permissions: view.permissions,

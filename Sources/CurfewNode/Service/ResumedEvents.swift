@@ -13,11 +13,14 @@ enum Resumption {
 
 extension SessionService {
     /// Throws `tokenRefused` where nothing is known of the session but that this token is no good.
-    func resumption(of claims: Claims, refusedFor reason: RefusalReason) async throws(ServiceError) -> Resumption {
+    func resumption(
+        of claims: Claims, refusedFor reason: RefusalReason, from fingerprint: PresentedFingerprint
+    ) async throws(ServiceError) -> Resumption {
         var reason = reason
         if reason == .tokenExpired {
             do throws(ServiceError) {
                 let view = try await stored(claims)
+                try await refuseOtherDevice(fingerprint, view)
                 guard !view.isOver(at: clock.wall()) else { return .over(.expired) }
                 // A session of kind api is renewed by its refresh token only.
                 guard view.kind != .api else { throw .tokenRefused(.tokenExpired) }

@@ -16,6 +16,7 @@ package final class SessionService: Sendable {
     let driver: FeedDriver
     let reads: StandInReads
     let auditReaders = AuditReaders()
+    let mismatches = ToldMismatches()
     let logger: Logger
     private let waitingWrites = Mutex(0)
 

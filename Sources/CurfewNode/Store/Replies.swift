@@ -349,6 +349,8 @@ struct LimitReply {
     let waitMilliseconds: UInt64
     let count: UInt64
 
+    /// This is the one that reached the limit.
+    var reachesLimit: Bool { isCounted && waitMilliseconds > 0 }
     /// Rounded up.
     var waitSeconds: Int64 { Int64(waitMilliseconds + 999) / 1000 }
 

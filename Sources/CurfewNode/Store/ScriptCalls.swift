@@ -101,13 +101,14 @@ package struct ScriptCalls: Sendable {
                 ] + others.flatMap { [$0.member.session.family.description, $0.member.text, $0.mark] } + record)
     }
 
-    /// `generation` is that of the refresh token; `nil` where the session has none.
+    /// `generation` is that of the refresh token; `nil` where the session has none. `fingerprintCode`: a new one; `nil` where it stays.
     package func renew(
-        _ session: LivingSession, lifetimeSeconds: Int64, generation: UInt64?, graceMilliseconds: Int64, _ known: Known
+        _ session: LivingSession, lifetimeSeconds: Int64, generation: UInt64?, graceMilliseconds: Int64,
+        fingerprintCode: String? = nil, _ known: Known
     ) -> RedisScriptCall {
         goOn(
             Scripts.renew, session, reason: RefusalReason.refreshTokenReused.rawValue, lifetimeSeconds,
-            [String(generation ?? 0), String(graceMilliseconds)], known)
+            [String(generation ?? 0), String(graceMilliseconds), fingerprintCode ?? ""], known)
     }
 
     /// `reauthenticatedAt`: since when the absolute lifetime counts anew; `nil` where it goes on. `drawn`: by the call's first attempt;

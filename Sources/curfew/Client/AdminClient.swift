@@ -115,6 +115,8 @@ struct AdminClient {
         configuration.tlsConfiguration = tls
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.timeout.connect = .seconds(5)
+        // Longer than any call may take, and than a few heartbeats of a stream: who is silent for so long is gone.
+        configuration.timeout.read = .seconds(65)
         configuration.redirectConfiguration = .disallow
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         // It insists on being shut down before it goes.
@@ -131,7 +133,8 @@ struct AdminClient {
             default: .refused
             }
         guard let problem = try? JSONDecoder().decode(Problem.self, from: answer.body) else {
-            return CommandFailure(status, "the node answered \(answer.status)")
+            return CommandFailure(
+                status, "the node answered \(answer.status)", isGateway: [502, 504].contains(answer.status))
         }
         return CommandFailure(status, "\(problem.code): \(problem.detail ?? problem.title ?? "\(answer.status)")")
     }

@@ -28,18 +28,21 @@ struct WatchCommand: AsyncParsableCommand {
             .compactMap { name, value in value.map { URLQueryItem(name: name, value: $0) } }
         let text = (query.percentEncodedQuery ?? "").replacing("+", with: "%2B")
         var lastID: String?
+        // Counts once its entry is whole (HTML Living Standard section 9.2.6).
+        var nextID: String?
         var isAway = true
         while true {
             do {
                 try await client.stream("/v1/audit" + (text.isEmpty ? "" : "?\(text)"), lastID: lastID) { line in
                     if isAway { Terminal.complain("watching \(client.base)") }
                     isAway = false
-                    if line.hasPrefix("id: ") { lastID = String(line.dropFirst(4)) }
+                    if line.hasPrefix("id: ") { nextID = String(line.dropFirst(4)) }
+                    if line.isEmpty { lastID = nextID ?? lastID }
                     if line.hasPrefix("data: ") { show(String(line.dropFirst(6))) }
                 }
             } catch let failure as CommandFailure {
                 // At the first try whoever typed it is told at once. A node says an id as soon as it is connected to.
-                guard failure.status == .unavailable, lastID != nil else { throw failure }
+                guard lastID != nil, failure.status == .unavailable || failure.isGateway else { throw failure }
             }
             if !isAway { Terminal.complain("the node is gone; trying again") }
             isAway = true
@@ -57,10 +60,15 @@ struct WatchCommand: AsyncParsableCommand {
         Terminal.say((head + rest).map(Self.printable).joined(separator: "  "))
     }
 
+    /// What moves a cursor, or turns the direction of a line.
+    private static let steering: Set<Unicode.GeneralCategory> = [
+        .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned,
+    ]
+
     /// Names that clients gave themselves do nothing to a terminal.
     private static func printable(_ text: String) -> String {
         String(
             String.UnicodeScalarView(
-                text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
+                text.unicodeScalars.map { Self.steering.contains($0.properties.generalCategory) ? "\u{FFFD}" : $0 }))
     }
 }

@@ -23,23 +23,37 @@ enum Secret {
 }
 
 enum PrivateFile {
-    /// Writes `text` with mode 0600, whole or not at all: a reader sees the old file or the new one.
+    /// Writes `text`, whole or not at all: a reader sees the old file or the new one. With mode 0600; one that is there keeps its mode
+    /// and whose it is, and a link stays one.
     static func write(_ text: String, to path: String) throws(CommandFailure) {
-        let draft = path + ".\(getpid()).new"
+        let target = realpath(path, nil).map { resolved in
+            defer { free(resolved) }
+            return String(cString: resolved)
+        }
+        let draft = (target ?? path) + ".\(getpid()).new"
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw failure(path) }
-        fchmod(descriptor, 0o600)
         let bytes = Array(text.utf8)
-        let isWritten = Foundation.write(descriptor, bytes, bytes.count) == bytes.count && fsync(descriptor) == 0
+        let isWritten =
+            take(over: target, descriptor) && Foundation.write(descriptor, bytes, bytes.count) == bytes.count
+            && fsync(descriptor) == 0
+        let reason = errno
         close(descriptor)
-        guard isWritten, rename(draft, path) == 0 else {
-            let failure = failure(path)
+        guard isWritten, rename(draft, target ?? path) == 0 else {
+            let failure = failure(path, isWritten ? errno : reason)
             unlink(draft)
             throw failure
         }
     }
 
-    private static func failure(_ path: String) -> CommandFailure {
-        CommandFailure(.usage, "\(path) can't be written: \(String(cString: strerror(errno)))")
+    /// Mode and owner of the file that is replaced. (The group of a file that nodes read is not the group of who rotates its keys.)
+    private static func take(over target: String?, _ descriptor: CInt) -> Bool {
+        var before = stat()
+        guard let target, stat(target, &before) == 0 else { return fchmod(descriptor, 0o600) == 0 }
+        return fchown(descriptor, before.st_uid, before.st_gid) == 0 && fchmod(descriptor, before.st_mode & 0o777) == 0
+    }
+
+    private static func failure(_ path: String, _ reason: CInt = errno) -> CommandFailure {
+        CommandFailure(.usage, "\(path) can't be written: \(String(cString: strerror(reason)))")
     }
 }

@@ -25,6 +25,10 @@ extension IssueRequest {
         device = try reader.identifier("deviceId", DeviceID.init)
         tenant = try reader.identifier("tenantId", TenantID.init)
         fingerprint = try reader.text("fingerprint", maximumBytes: KeyRing.maximumFingerprintBytes)
+        // A header field has none (RFC 9110 section 5.5).
+        guard fingerprint.map({ Substring($0).trimmingBlanks == $0 }) ?? true else {
+            throw .outOfRange("fingerprint: expected a text without blanks at its ends")
+        }
         state = try reader.string("state")
         replaces = try reader.replacedSession()
         kind = try reader.word("kind", SessionKind.self) ?? .web

@@ -26,11 +26,14 @@ extension Calls {
     ) async throws(Problem) -> Answer {
         // Only what a node has signed may have a place in Redis.
         if let reason = service.forgery(of: credential) { throw Problem(ProblemCode(reason)) }
-        let fingerprint = PresentedFingerprint.presented(try request.fingerprint())
-        let caller = "\(isToCookie ? "cookie" : "token") \(text)"
+        let fingerprint = try request.fingerprint()
+        // Another device gets no answer that was kept for this one.
+        let device = fingerprint.map { sha256($0).hexadecimal } ?? "-"
+        let caller = "\(isToCookie ? "cookie" : "token") \(text) \(device)"
         return try await idempotent(request, caller: caller, keepsRefusals: false) { attempt throws(Problem) in
             let issued = try await run { () async throws(ServiceError) in
-                try await service.refresh(credential, from: fingerprint, within: attempt?.elapsed ?? .zero)
+                try await service.refresh(
+                    credential, from: .presented(fingerprint), within: attempt?.elapsed ?? .zero)
             }
             return answer(issued, status: 200, isToCookie: isToCookie, setsCookie: isToCookie)
         }
@@ -51,7 +54,10 @@ extension Calls {
             let credential = try credential(of: request)
             guard error.code == .tokenExpired, credential.isCookie else { throw error }
             if isChange { try requireCrossSiteToken(request, credential) }
-            return try await run { () async throws(ServiceError) in try await service.renewable(credential.token) }
+            let fingerprint = try request.fingerprintIfSaid()
+            return try await run { () async throws(ServiceError) in
+                try await service.renewable(credential.token, from: fingerprint)
+            }
         }
     }
 

@@ -73,6 +73,8 @@ extension ConnectionHandler {
         timers.request?.task.cancel()
         timers.request = nil
         input = ByteBuffer()
+        // A TLS handshake that is never done writes nothing.
+        if admission == .oneTooMany { scheduleLinger(context) { _ in context.close(promise: nil) } }
         let written = context.eventLoop.makePromise(of: Void.self)
         context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
         written.futureResult.assumeIsolated().whenComplete { _ in

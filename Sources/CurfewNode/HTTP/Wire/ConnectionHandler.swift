@@ -70,7 +70,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     weak var ring: ConnectionRing?
     var placeInRing: Int?
     private(set) var context: ChannelHandlerContext?
-    private let admission: Admission
+    let admission: Admission
 
     /// Whether there is room for one more connection.
     enum Admission: Sendable {

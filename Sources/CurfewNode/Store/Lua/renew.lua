@@ -2,7 +2,8 @@
 -- Nothing is renewed that a tombstone or a cutoff ends: the token that is signed from this keeps the session's own stamp.
 -- KEYS[6] due, KEYS[7] the user's index, KEYS[8] the record. ARGV[10..13] as of a change; the reason is why a reuse ends it.
 -- ARGV[14] the session's family, ARGV[15] user id, ARGV[16] tenant id or '', ARGV[17] index member, ARGV[18] session lifetime (s),
--- ARGV[19] the session's id, ARGV[20] its number, ARGV[21] generation of the refresh token ('0' without one), ARGV[22] grace (ms).
+-- ARGV[19] the session's id, ARGV[20] its number, ARGV[21] generation of the refresh token ('0' without one), ARGV[22] grace (ms),
+-- ARGV[23] the code of its fingerprint, where it is a new one, else ''.
 -- Answers: outcome, incarnation, and of `renewed`: seconds (of the first use of this refresh token), the session's end (s), its
 -- permissions, their version, the generation that is good now, 1 where it was renewed for this before; of `reused`: the events of the session's end.
 
@@ -52,6 +53,7 @@ if generation > 0 then
 end
 
 take_permissions(record_key, living, user)
+if ARGV[23] ~= '' then redis.call('HSET', record_key, 'f', ARGV[23]) end
 if not is_again then prolong(record_key, index_key, due_key, family, ARGV[17], living, tonumber(ARGV[18])) end
 return answer('renewed', integer(math.floor(first_use / 1000)), integer(living.expires), living.permissions,
   integer(living.version), integer(current), is_again and 1 or 0)
