@@ -36,6 +36,45 @@ extension ClusterTests {
             return answer.json["active"].bool
         }
 
+        @Test("says what there is, below the host that was asked, or below an issuer that is a URL")
+        func metadata() async throws {
+            let cluster = try await SharedCluster.ready()
+            func metadata(_ node: NodeProcess, on listener: Listener) async throws -> HTTPAnswer {
+                let answer = try await node.api.call("GET", "/.well-known/oauth-authorization-server", on: listener)
+                #expect(answer.status == 200 && answer.header("content-type") == "application/json")
+                #expect(answer.json["response_types_supported"].array.isEmpty)
+                #expect(answer.json["authorization_endpoint"] == .null && answer.json["token_endpoint"] == .null)
+                return answer
+            }
+            let node = cluster.nodes[0]
+            let admin = try await metadata(node, on: .admin)
+            #expect(admin.json["issuer"] == "curfew" && admin.header("cache-control") == "no-store")
+            for (member, path) in [("introspection_endpoint", "introspect"), ("revocation_endpoint", "revoke")] {
+                let url = try #require(admin.json[member].string)
+                #expect(url.hasPrefix("http://") && url.hasSuffix("/oauth2/\(path)"), "\(url)")
+            }
+            for listener in [Listener.public, .admin] {
+                let keys = try #require(try await metadata(node, on: listener).json["jwks_uri"].string)
+                #expect(keys.hasSuffix("/.well-known/jwks.json"))
+                #expect(try await node.api.call("GET", "/.well-known/jwks.json", on: listener).status == 200)
+            }
+            #expect(try await metadata(node, on: .public).json["introspection_endpoint"] == .null)
+
+            let options = ClusterOptions(nodes: 1, arguments: ["--issuer", "https://auth.example.com/"])
+            try await ClusterHarness.run(options) { cluster in
+                for listener in [Listener.public, .admin] {
+                    let answer = try await metadata(cluster.nodes[0], on: listener)
+                    #expect(answer.header("cache-control") == "public, max-age=300")
+                    #expect(answer.json["issuer"] == "https://auth.example.com/")
+                    #expect(answer.json["introspection_endpoint"] == "https://auth.example.com/oauth2/introspect")
+                    #expect(answer.json["jwks_uri"] == "https://auth.example.com/.well-known/jwks.json")
+                    #expect(
+                        answer.json["introspection_endpoint_auth_methods_supported"].array.compactMap(\.string)
+                            == ["client_secret_basic", "Bearer"])
+                }
+            }
+        }
+
         @Test("introspection says what a token says, on every node")
         func introspects() async throws {
             let cluster = try await SharedCluster.ready()

@@ -11,6 +11,7 @@ extension ClusterTests {
         /// Every call of docs/api.md's table, and the least role that may make it; `nil` for everybody.
         private static let calls: [(method: String, path: String, role: Role?)] = [
             ("GET", "/health/live", nil), ("GET", "/health/ready", nil), ("GET", "/openapi.json", .read),
+            ("GET", "/.well-known/jwks.json", nil), ("GET", "/.well-known/oauth-authorization-server", nil),
             ("POST", "/v1/issue", .issue), ("POST", "/v1/authentication-failures", .issue),
             ("POST", "/v1/states", .issue), ("POST", "/v1/states/consume", .issue),
             ("POST", "/v1/validate", .read), ("POST", "/v1/validate/batch", .read), ("POST", "/v1/revoke", .revoke),

@@ -27,6 +27,15 @@ extension ClusterTests {
             sessions.append(try await cluster.nodes[2].api.issue(user, kind: "remember"))
             try await cluster.expectRevoked([sessions[1]])
             try await cluster.expectActive(Array(sessions[2...]) + [other])
+            // Each end has its line, once.
+            try await eventually("their ends are in the audit log") {
+                let lines = cluster.nodes.flatMap { $0.log.split(separator: "\n") }.filter {
+                    $0.contains("\"event\":\"session.terminated\"") && $0.contains(user)
+                        && $0.contains("\"reason\":\"session_limit\"")
+                }
+                return lines.count == 2
+                    && sessions[..<2].allSatisfy { session in lines.contains { $0.contains(session.id) } }
+            }
         }
 
         @Test("of many logins at the same time on three nodes as many live as may, and those are what people see")

@@ -20,6 +20,7 @@ import time
 import jwt
 import requests
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from joserfc import jwk
 from joserfc import jwt as jose
 
@@ -189,6 +190,25 @@ def introspection(nodes):
     print("Authlib introspects both kinds of token, with HTTP Basic")
 
 
+def metadata(nodes):
+    found = requests.get(f"{nodes[0].admin}/.well-known/oauth-authorization-server", timeout=10).json()
+    server = AuthorizationServerMetadata(found)
+    # Of RFC 8414 all but what is about tokens that are given by OAuth, and the issuer, which is no URL in `curfew dev`.
+    for name in ["jwks_uri", "response_types_supported", "grant_types_supported", "introspection_endpoint",
+                 "introspection_endpoint_auth_methods_supported", "revocation_endpoint",
+                 "revocation_endpoint_auth_methods_supported"]:
+        if name.endswith(("_endpoint", "_uri")):
+            expect(found[name].startswith(nodes[0].admin), f"{name} is {found[name]}")
+        else:
+            getattr(server, f"validate_{name}")()
+    issued = nodes[0].issue(userId="u_42", kind="api")
+    session = nodes[0].client()
+    said = session.introspect_token(found["introspection_endpoint"], token=issued["token"]).json()
+    expect(said["active"] is True, f"introspection by its metadata: {said}")
+    expect(requests.get(found["jwks_uri"], timeout=10).status_code == 200, "no key set at jwks_uri")
+    print("Authlib finds introspection, revocation and the key set by the metadata")
+
+
 def revocation(nodes):
     for kind, hint in [("token", "access_token"), ("refreshToken", "refresh_token")]:
         for _ in range(20):
@@ -209,6 +229,7 @@ def main():
         nodes = [Node(node, dev["apiKey"]) for node in dev["nodes"]]
         tokens(nodes, jwt_kit)
         introspection(nodes)
+        metadata(nodes)
         revocation(nodes)
     for algorithm in ("EdDSA", "ES256"):
         with cluster(executable, algorithm) as (dev, keys):

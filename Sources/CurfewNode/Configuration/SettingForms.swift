@@ -64,7 +64,9 @@ extension Setting {
     }
 
     /// Those that may end something. (An old refresh token always ends its session.)
-    private static let configurableSignals: [AuditEntry.Signal] = [.fingerprintMismatch, .authenticationBurst]
+    private static let configurableSignals: [AuditEntry.Signal] = [
+        .fingerprintMismatch, .authenticationBurst, .newDevice,
+    ]
 
     static func revokingSignals(_ text: String) throws(Expectation) -> Set<AuditEntry.Signal> {
         if text == "report" { return [] }

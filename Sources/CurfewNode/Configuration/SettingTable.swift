@@ -209,7 +209,7 @@ extension Setting {
             },
             .init(
                 "on-suspicious", .sessions, form: "report|revoke|signal=…", default: "report",
-                "What fingerprint_mismatch and authentication_burst do: an entry in the audit log, or the end of the session "
+                "What fingerprint_mismatch, authentication_burst and new_device do: an entry in the audit log, or the end of the session "
                     + "or of the user's sessions, too."
             ) { configuration, text throws(Expectation) in configuration.revokingSignals = try revokingSignals(text) },
         ] + rateLimits

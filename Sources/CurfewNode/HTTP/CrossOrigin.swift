@@ -28,7 +28,7 @@ extension Calls {
 
     /// The host that the visitor's browser spoke to. `nil` where a proxy asks in its own name and does not say: there the Host field
     /// is this node's.
-    private func visitedHost(_ request: CallRequest) -> Substring? {
+    func visitedHost(_ request: CallRequest) -> Substring? {
         if trustedProxies.contains(request.peer), let hosts = request.field("x-forwarded-host") {
             return hosts.prefix { $0 != "," }.trimmingBlanks
         }

@@ -30,7 +30,7 @@ package struct HTTPListeners: Sendable {
             let responder = Responder(
                 table: table, keys: keys,
                 calls: Calls(
-                    service: service, description: OpenAPI.document(of: table),
+                    service: service, listener: kind, isSecure: tls != nil, description: OpenAPI.document(of: table),
                     acceptsInsecureCookies: configuration.insecureCookies,
                     trustedProxies: configuration.trustedProxies, allowedOrigins: configuration.allowedOrigins),
                 crossOrigin: CrossOriginFields(allowed: kind == .public ? configuration.allowedOrigins : .none),

@@ -3,7 +3,7 @@
 
 /// Every call there is. The responder's `switch` over it is the proof that each is answered.
 enum Call: String, CaseIterable, Sendable {
-    case healthLive, healthReady, description, keySet
+    case healthLive, healthReady, description, keySet, metadata
     case validate, forwardAuth, events, refresh, crossSiteToken, logout, ownSessions, endOwnSession
     case issue, reportFailure, makeState, consumeState, validateToken, validateBatch, revoke
     case introspect, revokeToken
@@ -77,7 +77,7 @@ extension Route {
     /// Answered from what the node knows, in no time.
     var isLight: Bool {
         switch call {
-        case .healthLive, .healthReady, .description, .keySet, .cluster, .metrics: true
+        case .healthLive, .healthReady, .description, .keySet, .metadata, .cluster, .metrics: true
         case .validate, .forwardAuth, .events, .refresh, .crossSiteToken, .logout, .ownSessions, .endOwnSession,
             .issue, .reportFailure, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .introspect,
             .revokeToken,

@@ -97,14 +97,21 @@ extension RouteTable {
                 answers: [(200, "Change"), (202, "Change")],
                 problems: validateProblems + [.notFound, .crossSiteTokenFailed]),
             describing(access: .open),
-            Route(
-                call: .keySet, method: .get, path: "/.well-known/jwks.json", access: .open,
-                summary: "The public keys of EdDSA and ES256 (RFC 7517), those that will sign later among them.",
-                answers: [(200, "KeySet")]),
-        ]
+        ] + discovery
+
+    private static let discovery = [
+        Route(
+            call: .keySet, method: .get, path: "/.well-known/jwks.json", access: .open,
+            summary: "The public keys of EdDSA and ES256 (RFC 7517), those that will sign later among them.",
+            answers: [(200, "KeySet")]),
+        Route(
+            call: .metadata, method: .get, path: "/.well-known/oauth-authorization-server", access: .open,
+            summary: "What of OAuth there is (RFC 8414): introspection, revocation, the keys.",
+            answers: [(200, "Metadata")]),
+    ]
 
     fileprivate static let adminCalls =
-        [
+        discovery + [
             describing(access: .role(.read)),
             Route(
                 call: .issue, method: .post, path: "/v1/issue", access: .role(.issue),

@@ -43,6 +43,8 @@ extension SessionService {
             throw .stale(detail: ClockSkew.detail)
         }
         recordLogin(request, session, at: reply.issuedAt)
+        recordEnds(of: reply.events, user: request.user)
+        if reply.isNewDevice { recordLogin(request, session, at: reply.issuedAt, signal: .newDevice) }
         return try issued(
             request, session, issuedAt: reply.issuedAt, stamp: reply.stamp, version: reply.permissionsVersion,
             sessionExpiresAt: WallTime(seconds: reply.issuedAt.seconds + settings.lifetime.components.seconds))
@@ -94,7 +96,8 @@ extension SessionService {
                 let call = driver.calls.issue(
                     session, user: request.user, device: request.device, tenant: request.tenant,
                     lifetime: configuration.lifetime(of: request.kind), hasRefreshToken: request.kind == .api,
-                    begunAt: begunAt, room: room, replaces: replaces, record: SessionRecord.fields(of: request),
+                    isKnownDevicesOnly: configuration.revokingSignals.contains(.newDevice), begunAt: begunAt,
+                    room: room, replaces: replaces, record: SessionRecord.fields(of: request),
                     driver.known(partition))
                 // A login that a primary takes which was cut off is lost, and its stamp is above what the others revoke meanwhile.
                 let probe = followed.primary.needsWriteProbes ? WriteProbe.command(keys, partition) : nil
@@ -106,6 +109,10 @@ extension SessionService {
             case .failure(.taken): return nil
             case .failure(.cutOff):
                 throw .conflict(detail: "the user was logged out everywhere since this login was begun")
+            case .failure(.newDevice):
+                recordLogin(request, session, at: clock.wall(), signal: .newDevice)
+                throw .conflict(
+                    detail: "the user has sessions, none of them on this device, and on-suspicious ends such a login")
             case .failure(.full): throw .sessionLimitReached
             case .failure(.changed):
                 // Others are quicker: not all at once again.

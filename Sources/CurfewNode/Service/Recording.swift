@@ -11,13 +11,29 @@ extension SessionService {
         record(entry)
     }
 
-    func recordLogin(_ request: IssueRequest, _ session: SessionID, at time: WallTime) {
-        var entry = AuditEntry(.sessionCreated, at: time)
+    /// `signal`: what is suspicious about it.
+    func recordLogin(
+        _ request: IssueRequest, _ session: SessionID, at time: WallTime, signal: AuditEntry.Signal? = nil
+    ) {
+        var entry = AuditEntry(signal == nil ? .sessionCreated : .sessionSuspicious, at: time)
+        entry.signal = signal
         (entry.user, entry.session, entry.device, entry.tenant) = (
             request.user, session, request.device, request.tenant
         )
         (entry.ipAddress, entry.userAgent) = (request.details.ipAddress, request.details.userAgent)
         record(entry)
+    }
+
+    /// What ended to make room for a login, or was replaced by it: one entry a session.
+    func recordEnds(of events: [Event], user: UserID) {
+        for event in events {
+            guard case .sessions(let sessions) = event.change else { continue }
+            for session in sessions {
+                var entry = AuditEntry(.sessionTerminated, at: clock.wall())
+                (entry.user, entry.session, entry.reason) = (user, session, event.reason)
+                record(entry)
+            }
+        }
     }
 
     /// One entry, whatever it ended; of a tenant and of everyone it is not known whether there was anybody. `named`: the one session

@@ -179,6 +179,8 @@ struct IssueReply {
     let permissionsVersion: UInt64
     /// Of the end of those that made room.
     let events: [Event]
+    /// The user has other sessions, and none of them on this device.
+    let isNewDevice: Bool
 
     /// Why there is no session.
     enum Refusal: String, Error {
@@ -186,6 +188,8 @@ struct IssueReply {
         case taken
         /// Somebody was logged out everywhere since the login was begun.
         case cutOff = "cut off"
+        /// The user has other sessions, and none of them on this device.
+        case newDevice = "new device"
         /// The user has all the sessions that there may be.
         case full
         /// There is one that was not read.
@@ -206,6 +210,7 @@ struct IssueReply {
         issuedAt = WallTime(seconds: Int64(try reader.number()))
         permissionsVersion = (try reader.text()).split(separator: "\t").first.flatMap { UInt64($0) } ?? 0
         events = try reader.texts().compactMap { Event($0) }
+        isNewDevice = try reader.number() == 1
     }
 }
 

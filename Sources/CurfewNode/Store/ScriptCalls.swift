@@ -80,7 +80,8 @@ package struct ScriptCalls: Sendable {
     /// `room`: what the user has already, where that is bounded. `replaces`: a session of the same user that ends for it.
     package func issue(
         _ session: SessionID, user: UserID, device: DeviceID?, tenant: TenantID? = nil, lifetime: SessionLifetime,
-        hasRefreshToken: Bool, begunAt: Stamp? = nil, room: SessionRoom? = nil, replaces: IndexMember? = nil,
+        hasRefreshToken: Bool, isKnownDevicesOnly: Bool = false, begunAt: Stamp? = nil, room: SessionRoom? = nil,
+        replaces: IndexMember? = nil,
         record: [String], _ known: Known
     ) -> RedisScriptCall {
         var options = ChangeOptions()
@@ -97,7 +98,8 @@ package struct ScriptCalls: Sendable {
                     String(lifetime.absoluteSeconds), hasRefreshToken ? "1" : "0", user.text,
                     tenant?.text ?? "", begunAt.map { String($0.microseconds) } ?? "",
                     lifetime.idleSeconds.map { String($0) } ?? "", room.map { String($0.limit.maximum) } ?? "",
-                    room?.limit.evictsOldest == true ? "1" : "0", String(others.count),
+                    room?.limit.evictsOldest == true ? "1" : "0", isKnownDevicesOnly ? "1" : "0",
+                    String(others.count),
                 ] + others.flatMap { [$0.member.session.family.description, $0.member.text, $0.mark] } + record)
     }
 

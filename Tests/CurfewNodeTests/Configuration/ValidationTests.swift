@@ -52,7 +52,7 @@ struct ValidationTests {
             ("staleness-bound", [:], "2h"), ("poll-interval", [:], "1ms"),
             ("on-stale", [:], "serve"), ("on-stale", [:], "grace"), ("on-stale", [:], "grace:0s"),
             ("on-stale", [:], "grace:2d"), ("fingerprint", [:], "maybe"), ("on-suspicious", [:], "end"),
-            ("on-suspicious", [:], "new_device=revoke"), ("on-suspicious", [:], "fingerprint_mismatch=end"),
+            ("on-suspicious", [:], "session_limit=revoke"), ("on-suspicious", [:], "fingerprint_mismatch=end"),
             ("on-suspicious", [:], "fingerprint_mismatch=revoke,fingerprint_mismatch=report"),
             ("threads", [:], "0"), ("threads", [:], "1025"), ("log-level", [:], "loud"),
             ("web-lifetime", [:], "0s"), ("web-lifetime", [:], "1500ms"), ("web-token-lifetime", [:], "25h"),
@@ -101,7 +101,7 @@ struct ValidationTests {
             try Self.configuration(["on-suspicious": text]).revokingSignals
         }
         #expect(try signals("report").isEmpty)
-        #expect(try signals("revoke") == [.fingerprintMismatch, .authenticationBurst])
+        #expect(try signals("revoke") == [.fingerprintMismatch, .authenticationBurst, .newDevice])
         #expect(
             try signals("authentication_burst=report,fingerprint_mismatch=revoke") == [.fingerprintMismatch])
         #expect(try Self.configuration(["on-stale": "grace:30s"]).onStale == .grace(.seconds(30)))

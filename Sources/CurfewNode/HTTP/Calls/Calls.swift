@@ -3,6 +3,9 @@
 /// The service, as HTTP calls it.
 struct Calls: Sendable {
     let service: SessionService
+    let listener: ListenerKind
+    /// Its connections have TLS.
+    let isSecure: Bool
     /// `/openapi.json` of this listener, made once.
     let description: [UInt8]
     let acceptsInsecureCookies: Bool
@@ -44,6 +47,7 @@ struct Calls: Sendable {
         case .healthReady: try ready()
         case .description: Answer(body: description)
         case .keySet: keySet()
+        case .metadata: try metadata(request)
         }
     }
 
@@ -58,7 +62,7 @@ struct Calls: Sendable {
             .issue, .reportFailure, .makeState, .consumeState, .validateToken, .validateBatch, .revoke, .introspect,
             .revokeToken,
             .readSession, .patchSession, .rotateSession, .endSession, .listSessions, .endSessions, .setPermissions,
-            .cluster, .audit, .metrics:
+            .cluster, .audit, .metrics, .metadata:
             nil
         }
     }

@@ -138,6 +138,17 @@ enum Schemas {
                     )
                 ])
         ),
+        (
+            "Metadata",
+            object(
+                ["issuer", "jwks_uri", "response_types_supported"],
+                [
+                    ("issuer", text), ("jwks_uri", text), ("response_types_supported", list(of: text)),
+                    ("grant_types_supported", list(of: text)), ("introspection_endpoint", text),
+                    ("introspection_endpoint_auth_methods_supported", list(of: text)), ("revocation_endpoint", text),
+                    ("revocation_endpoint_auth_methods_supported", list(of: text)),
+                ])
+        ),
         ("Active", object(activeFields.map(\.0), activeFields + [("stale", flag)])),
         ("Inactive", object(["active", "code"], [("active", #"{"const":false}"#), ("code", text)])),
         ("Verdict", #"{"oneOf":["# + reference("Active") + "," + reference("Inactive") + "]}"),

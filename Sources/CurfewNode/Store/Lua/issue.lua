@@ -5,12 +5,15 @@
 -- ARGV[10..13] as of a change; the reason is why the oldest end. ARGV[14] the session's family, ARGV[15] index member, ARGV[16] session
 -- lifetime (s), ARGV[17] its absolute lifetime (s), ARGV[18] '1' where it gets a refresh token, ARGV[19] user id, ARGV[20] tenant id
 -- or '', ARGV[21] the highest stamp that a cutoff of this login may have ('' for any), ARGV[22] for how long it may be idle (s; '' for
--- ever), ARGV[23] how many sessions the user may have ('' for any number), ARGV[24] '1' where the oldest make room, ARGV[25] how many
--- sessions the node has read, then of each, oldest first, its family, its index member, and '1' where it lives, '2' where it is
+-- ever), ARGV[23] how many sessions the user may have ('' for any number), ARGV[24] '1' where the oldest make room, ARGV[25] '1' where
+-- a device must be known, ARGV[26] how many sessions the node has read, then of each, oldest first, its family, its index member, and '1' where it lives, '2' where it is
 -- replaced; then fields and values of the record. The record keeps `s` stamp, `c` created, `a` last active, `x` expires, `X` ends at the latest (UNIX s), `v` version
 -- of the permissions, `n` generation of the refresh token that is good, `I` for how long it may be idle (s) beside them.
--- Answers: incarnation, stamp, seconds, the user's current permission change ('' if none), the events of the others' end; or
--- 'taken'; 'cut off'; 'full'; 'changed' where it depends on a session that the node has not read.
+-- Answers: incarnation, stamp, seconds, the user's current permission change ('' if none), the events of the others' end, 1 where
+-- the user has sessions, and none of the youngest MAXIMUM_KNOWN_DEVICES is on this one's device; or
+-- 'taken'; 'cut off'; 'new device'; 'full'; 'changed' where it depends on a session that the node has not read.
+
+local MAXIMUM_KNOWN_DEVICES = 64
 
 local head = open_head()
 local session, member, user, limit = ARGV[14], ARGV[15], ARGV[19], tonumber(ARGV[23])
@@ -26,10 +29,22 @@ if ARGV[21] ~= '' then
   end
 end
 
+-- Of a login where the user has sessions, and none of the youngest is on its device.
+local function is_new_device()
+  local device = string.sub(member, 30)
+  local others = device ~= '' and redis.call('ZRANGE', index_key, -MAXIMUM_KNOWN_DEVICES, -1) or {}
+  for _, other in ipairs(others) do
+    if string.sub(other, 30) == device then return 0 end
+  end
+  return #others > 0 and 1 or 0
+end
+local new_device = is_new_device()
+if new_device == 1 and ARGV[25] == '1' then return 'new device' end
+
 -- The sessions that must end for this one: triples of family, index member and record.
-local read_count, replaced, leaving, texts = tonumber(ARGV[25]), {}, {}, {}
+local read_count, replaced, leaving, texts = tonumber(ARGV[26]), {}, {}, {}
 local function other(i)
-  local first = 26 + 3 * (i - 1)
+  local first = 27 + 3 * (i - 1)
   return { ARGV[first], ARGV[first + 1], KEYS[8 + i] }, ARGV[first + 2]
 end
 for i = 1, read_count do
@@ -73,7 +88,7 @@ local stamp = next_stamp(head)
 local change = redis.call('HGET', values_key, 'p:' .. user) or ''
 local expires = now_seconds + math.min(tonumber(ARGV[16]), life)
 redis.call('HSET', record_key, 's', integer(stamp), 'c', integer(now_seconds), 'a', integer(now_seconds),
-  'x', integer(expires), 'X', integer(now_seconds + life), unpack(ARGV, 26 + 3 * read_count, #ARGV))
+  'x', integer(expires), 'X', integer(now_seconds + life), unpack(ARGV, 27 + 3 * read_count, #ARGV))
 if change ~= '' then redis.call('HSET', record_key, 'v', string.match(change, '^%d+')) end
 if ARGV[18] == '1' then redis.call('HSET', record_key, 'n', '1') end
 local idle_at
@@ -89,4 +104,4 @@ for _, ended in ipairs({ leaving, replaced }) do
     redis.call('UNLINK', one[3])
   end
 end
-return { head.inc, integer(stamp), integer(now_seconds), change, texts }
+return { head.inc, integer(stamp), integer(now_seconds), change, texts, new_device }

@@ -1,0 +1,35 @@
+// What of OAuth there is here, for clients that ask (RFC 8414): introspection and revocation, and the keys of the tokens. Nobody gets a
+// token by OAuth from Curfew, so there are no endpoints for that, no response types and no grants.
+
+import CurfewCore
+
+extension Calls {
+    /// Its URLs are below the issuer, where that is a URL; else below what the client has asked, with what this listener has.
+    func metadata(_ request: CallRequest) throws(Problem) -> Answer {
+        let issuer = service.keyRing.issuer
+        let isURL = issuer.hasPrefix("https://") || issuer.hasPrefix("http://")
+        let base = isURL ? issuer : try visitedOrigin(request)
+        let stem = base.hasSuffix("/") ? String(base.dropLast()) : base
+        var answer = Answer.json { writer in
+            writer.member("issuer", issuer)
+            writer.member("jwks_uri", stem + "/.well-known/jwks.json")
+            writer.member("response_types_supported", strings: [])
+            writer.member("grant_types_supported", strings: [])
+            guard isURL || listener == .admin else { return }
+            writer.member("introspection_endpoint", stem + "/oauth2/introspect")
+            writer.member("introspection_endpoint_auth_methods_supported", strings: ["client_secret_basic", "Bearer"])
+            writer.member("revocation_endpoint", stem + "/oauth2/revoke")
+            writer.member("revocation_endpoint_auth_methods_supported", strings: ["client_secret_basic"])
+        }
+        // What a client said itself is nothing that others may be given.
+        answer.fields.append(("Cache-Control", isURL ? "public, max-age=300" : "no-store"))
+        return answer
+    }
+
+    private func visitedOrigin(_ request: CallRequest) throws(Problem) -> String {
+        guard let host = visitedHost(request), !host.isEmpty else { throw .malformed("expected a Host field") }
+        let isForwarded = trustedProxies.contains(request.peer)
+        let scheme = (isForwarded ? request.field("x-forwarded-proto") : nil) ?? (isSecure ? "https" : "http")
+        return "\(scheme == "https" ? "https" : "http")://\(host)"
+    }
+}
