@@ -9,6 +9,7 @@ export WARNINGS_AS_ERRORS := 1
 nodes ?= 3
 port ?= 8080
 only ?=
+examples ?=
 SEEDS ?= 300
 seeds ?= $(SEEDS)
 first ?= 1
@@ -75,10 +76,10 @@ test-browser: build-needs ## The page of curfew dev in a headless Chromium: a lo
 	@swift build --product curfew
 	@Tests/Browser/demo.py
 
-test-interoperability: build-needs ## Tokens and OAuth calls by other people's clients: PyJWT, joserfc, JWTKit, Authlib
+test-interoperability: build-needs ## Other people's clients: PyJWT, joserfc, JWTKit, Authlib; and Schemathesis against /openapi.json (examples=60 seed=1)
 	@.ci/install redis-server=redis-server python3=python3 python3-venv
 	@swift build --product curfew
-	@JWT_KIT=1 Tests/Interoperability/run
+	@JWT_KIT=1 CURFEW_EXAMPLES=$(examples) CURFEW_SEED=$(seed) Tests/Interoperability/run
 
 mutants: build-needs ## Take the protocol's rules out one at a time and see the tests notice (only=NAME)
 	@.ci/install redis-server=redis-server perl=perl

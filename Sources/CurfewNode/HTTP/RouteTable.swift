@@ -188,7 +188,7 @@ extension RouteTable {
         Route(
             call: .endSession, method: .delete, path: "/v1/sessions/{id}", access: .role(.revoke),
             summary: "Ends one session, like revoke.", body: .absent, query: changeParameters,
-            answers: [(200, "Change"), (202, "Change")], problems: [.redisUnavailable, .overloaded]),
+            answers: [(200, "Change"), (202, "Change")], problems: [.notFound, .redisUnavailable, .overloaded]),
         Route(
             call: .listSessions, method: .get, path: "/v1/users/{userId}/sessions", access: .role(.read),
             summary: "A user's sessions, newest activity first.",

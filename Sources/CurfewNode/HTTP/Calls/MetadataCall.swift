@@ -1,5 +1,5 @@
 // What of OAuth there is here, for clients that ask (RFC 8414): introspection and revocation, and the keys of the tokens. Nobody gets a
-// token by OAuth from Curfew, so there are no endpoints for that, no response types and no grants.
+// token by OAuth from Curfew, so there are no endpoints for that, and no grants.
 
 import CurfewCore
 
@@ -13,7 +13,8 @@ extension Calls {
         var answer = Answer.json { writer in
             writer.member("issuer", issuer)
             writer.member("jwks_uri", stem + "/.well-known/jwks.json")
-            writer.member("response_types_supported", strings: [])
+            // There must be one (section 2); of those that are registered it is the one that says so.
+            writer.member("response_types_supported", strings: ["none"])
             writer.member("grant_types_supported", strings: [])
             guard isURL || listener == .admin else { return }
             writer.member("introspection_endpoint", stem + "/oauth2/introspect")
