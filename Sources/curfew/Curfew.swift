@@ -14,7 +14,8 @@ struct CurfewCommand: AsyncParsableCommand {
         version: "curfew \(curfewVersion)",
         subcommands: [
             ServeCommand.self, DevCommand.self, IssueCommand.self, ValidateCommand.self, RevokeCommand.self,
-            ClusterCommand.self, WatchCommand.self, KeysCommand.self,
+            SessionsCommand.self, PermissionsCommand.self, ClusterCommand.self, HealthCommand.self, WatchCommand.self,
+            KeysCommand.self,
         ])
 }
 

@@ -95,6 +95,14 @@ struct AdminClient {
         }
     }
 
+    /// One segment of a path, or a query's value: all but the unreserved characters (RFC 3986 section 2.3).
+    static func escaped(_ text: String) -> String {
+        text.addingPercentEncoding(withAllowedCharacters: unreserved) ?? ""
+    }
+
+    private static let unreserved = CharacterSet(
+        charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
     private func request(_ method: Method, _ path: String, bearer: String?) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: base + path)
         request.method = HTTPMethod(rawValue: method.rawValue)

@@ -57,18 +57,6 @@ struct WatchCommand: AsyncParsableCommand {
         let known = ["timestamp", "event", "userId", "sessionId", "deviceId", "tenantId", "scope", "reason", "signal"]
         let head = known.prefix(2).map { entry[$0] ?? "" }
         let rest = known.dropFirst(2).compactMap { name in entry[name].map { "\(name)=\($0)" } }
-        Terminal.say((head + rest).map(Self.printable).joined(separator: "  "))
-    }
-
-    /// What moves a cursor, or turns the direction of a line.
-    private static let steering: Set<Unicode.GeneralCategory> = [
-        .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned,
-    ]
-
-    /// Names that clients gave themselves do nothing to a terminal.
-    private static func printable(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.map { Self.steering.contains($0.properties.generalCategory) ? "\u{FFFD}" : $0 }))
+        Terminal.say((head + rest).map(Terminal.printable).joined(separator: "  "))
     }
 }

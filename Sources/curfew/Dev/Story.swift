@@ -51,7 +51,7 @@ struct Story: Sendable {
             try await admin(node).call(
                 .post, "/v1/revoke", json: ["userId": "u_42", "reason": "security", "wait": "cluster"])
         }
-        let revoked = try answer.decoded(as: Revoked.self)
+        let revoked = try answer.decoded(as: Changed.self)
         guard answer.status == 200 else { throw unexpected(node, "200", answer) }
         tell("revoke u_42 everywhere", node, "200  \(revoked.propagation.sentence)", time)
     }

@@ -37,4 +37,16 @@ enum Terminal {
     private static func styled(_ text: String, _ code: String) -> String {
         isColourful ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
     }
+
+    /// What moves a cursor, or turns the direction of a line.
+    private static let steering: Set<Unicode.GeneralCategory> = [
+        .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned,
+    ]
+
+    /// Names that clients gave themselves do nothing to a terminal.
+    static func printable(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { Self.steering.contains($0.properties.generalCategory) ? "\u{FFFD}" : $0 }))
+    }
 }
