@@ -39,6 +39,36 @@ struct SessionScriptTests {
         }
     }
 
+    @Test("whatever a node asks of a Redis that lost its data brings back the highest stamp that it knows")
+    func bringsBack() async throws {
+        try await Bench.run { bench in
+            guard let user = UserID(Bench.user) else { return }
+            let (session, _) = try await bench.issue(1)
+            var mark = UInt64(try await bench.open().time.seconds + 3_600) * 1_000_000
+            let known = { (mark: UInt64) in bench.known(nil, mark: mark) }
+            let calls: [(String, (ScriptCalls.Known) -> RedisScriptCall)] = [
+                (
+                    "sweep",
+                    { bench.calls.sweep(Bench.partition, [], wall: WallTime(seconds: 0), past: nil, idle: [], $0) }
+                ),
+                ("touch", { bench.calls.touch([(session, 1)], in: Bench.partition, $0) }),
+                ("expire", { bench.calls.expire([(session, user, nil)], in: Bench.partition, $0) }),
+                ("patch", { bench.calls.patch(session, revision: 9, fields: [], $0) }),
+            ]
+            for (name, call) in calls {
+                mark += 1
+                _ = try await bench.redis.run(call(known(mark)))
+                #expect(try bench.command("HGET", "t:{3}:head", "mark") == "\(mark)", "\(name)")
+                // Nor does it take one back.
+                _ = try await bench.redis.run(call(known(1)))
+                #expect(try bench.command("HGET", "t:{3}:head", "mark") == "\(mark)", "\(name)")
+            }
+            _ = try bench.command("DEL", "t:{3}:head")
+            for (_, call) in calls { _ = try await bench.redis.run(call(known(mark))) }
+            #expect(try bench.command("EXISTS", "t:{3}:head") == "0", "they need no log, and begin none")
+        }
+    }
+
     @Test(
         "stay named until their records are gone: who was to delete them may never come, and the sweeper does",
         arguments: ["user", "device"])

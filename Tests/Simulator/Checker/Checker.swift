@@ -82,7 +82,11 @@ final class Checker {
         latestClockSeconds = max(latestClockSeconds, server.clockMicroseconds / 1_000_000)
         guard let term = deployment.termOfServer[server.index] else { return }
         if arrivals[term][node.name] == nil { arrivals[term][node.name] = Arrival(node, sessions) }
-        if !execution.isRefused, let partition = deployment.partition(of: command), let mark = command.mark {
+        // (A script that needs no log brings nothing to a Redis that has none.)
+        if !execution.isRefused, let partition = deployment.partition(of: command), let mark = command.mark,
+            let taken = server.redis.database.hashField(deployment.keys.head(partition), "mark"),
+            UInt64(taken) ?? 0 >= mark
+        {
             marks[term][partition] = max(marks[term][partition] ?? 0, mark)
         }
         for (channel, message) in execution.published {

@@ -5,6 +5,7 @@
 -- member ('' if not known). Nothing is ended by time where the two clocks disagree.
 -- Answers: how many left the queue, how many of them idle, the events of their end, and those that lived until now.
 
+bring_back()
 local is_clock_off = math.abs(now_seconds - tonumber(ARGV[13])) * 1000000 > SKEW_MICROSECONDS
 local now_limit = math.min(now_seconds, tonumber(ARGV[13]))
 local due_key, left, idlers, gone, ended = KEYS[6], {}, {}, {}, {}

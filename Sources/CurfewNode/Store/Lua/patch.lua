@@ -2,6 +2,7 @@
 -- KEYS[6] the record. ARGV[10] its revision as it was read, ARGV[11…] fields and values; '' takes a field away.
 -- Answers: 'done'; 'changed' where the revision is another; 'gone' where there is no record.
 
+bring_back()
 local record = KEYS[6]
 if redis.call('EXISTS', record) == 0 then return 'gone' end
 local revision = redis.call('HGET', record, 'e') or '0'

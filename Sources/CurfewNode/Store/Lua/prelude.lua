@@ -34,18 +34,15 @@ local now_microseconds = now_seconds * 1000000 + tonumber(time[2])
 
 local function integer(number) return string.format('%.0f', number) end
 
--- The head as a table, created with its first event where there is no log (first use, or Redis lost its data).
-local function open_head()
+-- The head as a table; without `seq` where there is no log.
+local function read_head()
   local seq, tag, inc, mark, ttl, life = unpack(redis.call('HMGET', head_key, 'seq', 'tag', 'inc', 'mark', 'ttl', 'life'))
-  local head = { seq = tonumber(seq), tag = tag, inc = inc, mark = tonumber(mark or '0'), ttl = tonumber(ttl or '0'),
+  return { seq = tonumber(seq), tag = tag, inc = inc, mark = tonumber(mark or '0'), ttl = tonumber(ttl or '0'),
     life = tonumber(life or '0') }
-  if not seq then
-    head.seq, head.tag, head.inc, head.is_new = 1, string.sub(redis.sha1hex(fresh_tag .. 'first'), 1, 16), ARGV[5], true
-    redis.call('DEL', log_key)
-    redis.call('HSET', head_key, 'seq', '1', 'tag', head.tag, 'inc', head.inc)
-    redis.call('XADD', log_key, '1-0', 'e',
-      table.concat({ '1', head.tag, '0000000000000000', '-', '0', 'created', 'nothing' }, '\t'))
-  end
+end
+
+-- Mark and longest lifetime are at least what the node knows.
+local function raise(head)
   local node_mark, node_ttl = tonumber(ARGV[2]), tonumber(ARGV[3])
   if node_mark > head.mark then
     head.mark = node_mark
@@ -55,7 +52,27 @@ local function open_head()
     head.ttl = node_ttl
     redis.call('HSET', head_key, 'ttl', integer(node_ttl))
   end
+end
+
+-- The head, created with its first event where there is no log (first use, or Redis lost its data).
+local function open_head()
+  local head = read_head()
+  if not head.seq then
+    head.seq, head.tag, head.inc, head.is_new = 1, string.sub(redis.sha1hex(fresh_tag .. 'first'), 1, 16), ARGV[5], true
+    redis.call('DEL', log_key)
+    redis.call('HSET', head_key, 'seq', '1', 'tag', head.tag, 'inc', head.inc)
+    redis.call('XADD', log_key, '1-0', 'e',
+      table.concat({ '1', head.tag, '0000000000000000', '-', '0', 'created', 'nothing' }, '\t'))
+  end
+  raise(head)
   return head
+end
+
+-- For scripts that need no log. Whoever speaks to a Redis that lost its data brings back what it knows: this may be the only one that
+-- knows the last stamp, and it for long.
+local function bring_back()
+  local head = read_head()
+  if head.seq then raise(head) end
 end
 
 -- A new stamp: above every stamp ever given here, whatever the clock says.

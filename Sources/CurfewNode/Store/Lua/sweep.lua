@@ -8,6 +8,7 @@
 -- would un-revoke. How far that clock came stands in the head (`past`), for nodes that start.
 -- Answers: how many entries went; how far the nodes' forgetting clocks came (s; 0 where nobody said).
 
+bring_back()
 local past = tonumber(redis.call('HGET', head_key, 'past') or '0')
 if math.abs(now_seconds - tonumber(ARGV[10])) * 1000000 > SKEW_MICROSECONDS then return { 0, integer(past) } end
 local forget_limit = math.min(now_seconds, tonumber(ARGV[10]), tonumber(ARGV[11]))

@@ -2,6 +2,7 @@
 -- long before that: nothing is created, and nothing revived. KEYS[6] due, KEYS[7…] records. ARGV[10…] pairs of session id and how long ago that was (s).
 -- Answers: how many records were written to.
 
+bring_back()
 local touched = 0
 for i = 7, #KEYS do
   local session, active = ARGV[10 + 2 * (i - 7)], now_seconds - tonumber(ARGV[11 + 2 * (i - 7)])
