@@ -42,9 +42,12 @@ extension NodeConfiguration {
             adminClientAuthorities == nil || tls != nil, "admin-client-ca",
             "\"\((adminClientAuthorities ?? "").prefix(120))\"", "tls-cert and tls-key with it")
         _ = try tls?.load()
-        try require(
-            !insecureCookies || listen.isLoopback, "insecure-cookies", "true",
-            "a loopback address as listen (\(listen)): off loopback anybody on the way could read the session's cookie")
+        for (name, address) in [("listen", listen), ("admin-listen", adminListen)] {
+            try require(
+                !insecureCookies || address.isLoopback, "insecure-cookies", "true",
+                "a loopback address as \(name) (\(address)): off loopback anybody on the way could read the session's cookie"
+            )
+        }
         try require(
             adminListen.isLoopback || !apiKeys.isEmpty, "admin-listen", "\(adminListen)",
             "a loopback address, or api-keys or api-key to protect it")

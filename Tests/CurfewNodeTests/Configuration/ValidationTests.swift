@@ -38,6 +38,7 @@ struct ValidationTests {
             ("admin-listen", ["listen": "0.0.0.0:8081", "allow-plaintext": "true"], "127.0.0.1:8081"),
             ("allow-plaintext", [:], "yes"), ("insecure-cookies", [:], "yes"),
             ("insecure-cookies", ["listen": "0.0.0.0:8080", "allow-plaintext": "true"], "true"),
+            ("insecure-cookies", ["admin-listen": "0.0.0.0:8081", "allow-plaintext": "true"], "true"),
             ("trusted-proxies", [:], "10.0.0.0/33"), ("cors-origins", [:], "*"),
             ("redis", [:], "http://localhost"), ("redis", [:], ""), ("redis", [:], "localhost:6379"),
             ("redis-sentinel-password", [:], "pass"),

@@ -4,30 +4,10 @@
 import CurfewCore
 import CurfewRedis
 import Foundation
-import Logging
-import NIOPosix
-import Synchronization
 import TestSupport
 import Testing
 
 @testable import CurfewNode
-
-/// The machine's, with a wall clock that can be moved, and an age that passes quickly enough for whole lifetimes.
-private final class MovedSurroundings: Surroundings {
-    private let machine = SystemSurroundings(eventLoop: MultiThreadedEventLoopGroup.singleton.next())
-    private let shift = Mutex<Int64>(0)
-
-    func move(to seconds: Int64) { shift.withLock { $0 = seconds } }
-
-    var uptime: Duration { machine.uptime }
-    var age: Duration { machine.uptime * 100_000 }
-    var wallSeconds: Int64 { machine.wallSeconds + shift.withLock { $0 } }
-    func sleep(for duration: Duration) async throws { try await machine.sleep(for: duration) }
-    func schedule(in duration: Duration, _ work: @escaping @Sendable () -> Void) {
-        machine.schedule(in: duration, work)
-    }
-    func random() -> UInt64 { machine.random() }
-}
 
 @Suite("What is left behind", .enabled(if: ShiftedClock.isAvailable, "needs a C compiler")) struct CleanUpTests {
     private static let count = ProcessInfo.processInfo.environment["CURFEW_SESSIONS"].flatMap { Int($0) } ?? 100_000
@@ -36,48 +16,22 @@ private final class MovedSurroundings: Surroundings {
 
     @Test("of 100,000 sessions that were revoked, idled, ran out or were cut off by user: not one key")
     func nothing() async throws {
-        let redisClock = try ShiftedClock(seconds: 0)
-        let redis = try ShiftedRedis(redisClock)
-        defer { redis.stop() }
-        try await eventually("Redis answers") { try redis.call(["PING"]) == "PONG" }
-        let surroundings = MovedSurroundings()
-        func move(toDay day: Int64) throws {
-            try redisClock.move(to: Int(day * Self.day))
-            surroundings.move(to: day * Self.day)
-        }
-
-        var configuration = NodeConfiguration()
-        configuration.signingSecret = "a secret of this test, 32 bytes and more"
-        let count = try configuration.partitionCount()
-        let parts = NodeParts(
-            configuration: configuration, nodeID: NodeID(random: 1), count: count, keyRing: try configuration.keyRing(),
-            surroundings: surroundings, clock: NodeClock(surroundings),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        let limits = configuration.redisLimits
-        let transport = Connector(
-            address: try RedisAddress(url: "redis+unix://\(redis.socket)"),
-            eventLoop: MultiThreadedEventLoopGroup.singleton.next(), limits: limits)
-        parts.driver.follow(Primary(number: 0, transport: transport, limits: limits, driver: parts.driver))
-        let propagation = PropagationService(driver: parts.driver, checks: parts.driver.checks, router: nil)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await propagation.run() }
-            try await eventually("the node is ready") { parts.service.readiness().isReady }
-            let sessions = try await issue(Self.count, parts.service)
-            #expect(Int(try redis.call(["DBSIZE"])) ?? 0 > Self.count)
-            try await end(sessions, parts.service)
+        try await MovedNode.run { node in
+            let sessions = try await issue(Self.count, node.service)
+            #expect(Int(try node.redis.call(["DBSIZE"])) ?? 0 > Self.count)
+            try await end(sessions, node.service)
             // Idle after half a day, over age after a month, forgotten once no token can live.
             for days: Int64 in [1, 40, 80] {
-                try move(toDay: days)
+                try node.move(to: days * Self.day)
                 try await eventually(deadline: .seconds(240), "day \(days) is swept", every: .milliseconds(200)) {
-                    guard parts.service.readiness().isReady else { return false }
-                    return try overdue(redis, surroundings.wallSeconds, count) == 0
+                    guard node.service.readiness().isReady else { return false }
+                    return try overdue(node.redis, node.now, node.count) == 0
                 }
             }
-            let left = try redis.call(["KEYS", "*"]).split(separator: "\n").map(String.init)
+            let left = try node.redis.call(["KEYS", "*"]).split(separator: "\n").map(String.init)
             let lists = Set(
-                ["head", "log", "nodes"].flatMap { list in count.all.map { "curfew:{\($0.index)}:\(list)" } })
+                ["head", "log", "nodes"].flatMap { list in node.count.all.map { "curfew:{\($0.index)}:\(list)" } })
             #expect(Set(left).subtracting(lists) == ["curfew:partitions"])
-            group.cancelAll()
         }
     }
 
