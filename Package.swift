@@ -83,7 +83,7 @@ let package = Package(
                 .embedInCode("Store/Lua/sweep.lua"), .embedInCode("Store/Lua/renew.lua"),
                 .embedInCode("Store/Lua/patch.lua"), .embedInCode("Store/Lua/touch.lua"),
                 .embedInCode("Store/Lua/expire.lua"), .embedInCode("Store/Lua/rotate.lua"),
-                .embedInCode("Store/Lua/limit.lua"),
+                .embedInCode("Store/Lua/limit.lua"), .embedInCode("Store/Lua/audit.lua"),
             ],
             swiftSettings: strict),
         .executableTarget(

@@ -156,6 +156,32 @@ extension ClusterTests {
             }
         }
 
+        @Test("a key that is taken out of its file hears nothing any more")
+        func takenOut() async throws {
+            let directory = try makePrivateDirectory()
+            defer { try? FileManager.default.removeItem(atPath: directory) }
+            let file = directory + "/api-keys.json"
+            func makeKey(_ name: String) throws -> String {
+                let (process, pipe) = (Process(), Pipe())
+                process.executableURL = URL(fileURLWithPath: NodeProcess.executable)
+                process.arguments = ["keys", "api", "--name", name, "--roles", "read", "--file", file, "--replace"]
+                process.standardOutput = pipe
+                try process.run()
+                let output = pipe.fileHandleForReading.readDataToEndOfFile()
+                process.waitUntilExit()
+                return String(decoding: output, as: UTF8.self).trimmingCharacters(in: .newlines)
+            }
+            let key = try makeKey("reader")
+            try await ClusterHarness.run(ClusterOptions(nodes: 1, arguments: ["--api-keys", file])) { cluster in
+                let node = cluster.nodes[0]
+                let reader = try EventSource(
+                    port: node.settings.adminPort, path: "/v1/audit", fields: [("Authorization", "Bearer \(key)")])
+                #expect(try await reader.head().status == 200)
+                _ = try makeKey("reader")
+                #expect(try await reader.hasEnded())
+            }
+        }
+
         @Test("what happens while Redis is away is there once it is back")
         func away() async throws {
             let options = ClusterOptions(nodes: 2, arguments: ["--on-stale", "grace:10m"])

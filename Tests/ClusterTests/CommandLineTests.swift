@@ -13,15 +13,19 @@ extension ClusterTests {
             let complaint: String
         }
 
-        private func curfew(_ arguments: [String], at node: NodeProcess, key: String? = nil) throws -> Said {
+        private func curfew(
+            _ arguments: [String], at node: NodeProcess, key: String? = nil, url: String? = nil, input: String = ""
+        ) throws -> Said {
             let process = Process()
-            let (output, complaint) = (Pipe(), Pipe())
+            let (output, complaint, given) = (Pipe(), Pipe(), Pipe())
             process.executableURL = URL(fileURLWithPath: NodeProcess.executable)
-            process.arguments = arguments + ["--url", "http://127.0.0.1:\(node.settings.adminPort)"]
+            process.arguments = arguments + ["--url", url ?? "http://127.0.0.1:\(node.settings.adminPort)"]
             process.environment = ["PATH": "/usr/bin", "CURFEW_API_KEY": key ?? node.settings.apiKey]
             (process.standardOutput, process.standardError) = (output, complaint)
-            process.standardInput = FileHandle.nullDevice
+            process.standardInput = given
             try process.run()
+            try given.fileHandleForWriting.write(contentsOf: Data(input.utf8))
+            try given.fileHandleForWriting.close()
             let said = output.fileHandleForReading.readDataToEndOfFile()
             let complained = complaint.fileHandleForReading.readDataToEndOfFile()
             process.waitUntilExit()
@@ -102,6 +106,20 @@ extension ClusterTests {
                 #expect(try curfew(["health", "--live"], at: node).output == "live\n")
                 node.kill()
                 #expect(try curfew(["health", "--live"], at: node).code == 69)
+                // Nor is something else ready that answers there.
+                let other = try curfew(["health"], at: node, url: "http://127.0.0.1:\(cluster.redis.port)")
+                #expect(other.code == 69)
+            }
+        }
+
+        @Test("revoke reads a token from standard input, where no process list shows it")
+        func tokenFromInput() async throws {
+            try await ClusterHarness.run(ClusterOptions(nodes: 1)) { cluster in
+                let session = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
+                let said = try curfew(["revoke", "--token", "-"], at: cluster.nodes[0], input: session.token + "\n")
+                #expect(said.code == 0 && said.output.contains("revoked"), "\(said)")
+                try await cluster.expectRevoked([session])
+                #expect(try curfew(["revoke", "--token", "-"], at: cluster.nodes[0]).code == 64)
             }
         }
     }

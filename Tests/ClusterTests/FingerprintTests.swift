@@ -172,6 +172,11 @@ extension ClusterTests {
                 #expect(renewed.status == 200)
                 #expect(try await refresh(Self.mine).json == renewed.json)
                 #expect(try await refresh("another device").code == "device_mismatch")
+                // Who says nothing is let in, and it is the same call.
+                let silent = try await nodes[1].api.call(
+                    "POST", "/v1/refresh", on: .public, body: ["refreshToken": token],
+                    headers: [("Idempotency-Key", "once")])
+                #expect(silent.json == renewed.json)
             }
         }
 

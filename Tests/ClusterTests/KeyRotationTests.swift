@@ -219,6 +219,10 @@ extension ClusterTests {
                 for (node, count) in zip(cluster.nodes, before) {
                     try await eventually("\(node.name) has read it again") { reads(node) > count }
                 }
+                let screen = try EventSource(
+                    port: cluster.nodes[0].settings.publicPort, path: "/v1/events",
+                    fields: [("Authorization", "Bearer \(old.token)")])
+                _ = try await screen.nextID()
                 try file.dropFirst()
                 for node in cluster.nodes {
                     try await eventually("\(node.name) refuses what the old key signed") {
@@ -226,6 +230,10 @@ extension ClusterTests {
                     }
                 }
                 try await cluster.expectActive([new])
+                // Nor is its bearer told anything any more.
+                _ = try await cluster.nodes[1].api.call(
+                    "PUT", "/v1/users/\(old.user)/permissions", body: ["permissions": ["secret"], "wait": "cluster"])
+                #expect(try await screen.hasEnded())
             }
         }
 

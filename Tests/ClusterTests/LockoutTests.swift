@@ -122,6 +122,8 @@ extension ClusterTests {
                 ([:], "malformed_request"), (["deviceId": "phone"], "malformed_request"),
                 (["userId": 5], "malformed_request"), (["userId": ""], "value_out_of_range"),
                 (["ipAddress": .string(String(repeating: "1", count: 65))], "value_out_of_range"),
+                (["ipAddress": ""], "value_out_of_range"), (["ipAddress": "198.51.100.7:40001"], "value_out_of_range"),
+                (["ipAddress": "[2001:db8::1]"], "value_out_of_range"), (["ipAddress": "bogus"], "value_out_of_range"),
                 (["userId": "u", "password": "x"], "unknown_field"),
                 (["userId": "u", "userAgent": "a\nb"], "value_out_of_range"),
             ]

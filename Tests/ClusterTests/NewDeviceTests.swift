@@ -5,8 +5,10 @@ import Testing
 
 extension ClusterTests {
     @Suite struct NewDevices {
-        private func login(_ user: String, _ device: String?, on node: NodeProcess) async throws -> HTTPAnswer {
-            var body: [String: JSON] = ["userId": .string(user)]
+        private func login(
+            _ user: String, _ device: String?, on node: NodeProcess, _ more: [String: JSON] = [:]
+        ) async throws -> HTTPAnswer {
+            var body: [String: JSON] = ["userId": .string(user), "tenantId": "acme"].merging(more) { $1 }
             body["deviceId"] = device.map(JSON.string)
             return try await node.api.call("POST", "/v1/issue", body: .object(body))
         }
@@ -63,8 +65,21 @@ extension ClusterTests {
                     try cluster.redis.call(["KEYS", "\(cluster.namespace):*:s:ses_*"]).split(separator: "\n").count == 1
                 )
                 #expect(try await login(user, "phone", on: nodes[1]).status == 201)
-                _ = try await nodes[0].api.revoke(["userId": .string(user)], .cluster)
-                #expect(try await login(user, "tablet", on: nodes[1]).status == 201)
+                // Whatever ends all of them: the index still names those that no revoke of the user's has ended.
+                let targets: [(device: String, target: [String: JSON])] = [
+                    ("tablet", ["userId": .string(user)]), ("watch", ["tenantId": "acme"]), ("car", ["everyone": true]),
+                ]
+                for (device, target) in targets {
+                    _ = try await nodes[0].api.revoke(target, .cluster)
+                    #expect(try await login(user, device, on: nodes[1]).status == 201, "\(target)")
+                    #expect(try await login(user, "phone", on: nodes[1]).status == 409, "\(target)")
+                }
+                // Nor is the session in the way that this one replaces.
+                let last = try #require(TestSession(try await login(user, "car", on: nodes[0]).json))
+                _ = try await nodes[0].api.revoke(
+                    ["userId": .string(user), "exceptSessionId": .string(last.id)], .cluster)
+                let replacing = try await login(user, "phone", on: nodes[1], ["replaces": .string(last.token)])
+                #expect(replacing.status == 201, "\(replacing.everything)")
             }
         }
     }

@@ -22,6 +22,31 @@ struct KeysTests {
         #expect(try run.mode(of: "keys.json") == 0o600)
     }
 
+    @Test("of many commands at once none loses the key of another")
+    func atOnce() async throws {
+        let run = try CommandRun()
+        _ = try await run.run(["keys", "generate", "--file", "signing.json"])
+        var printed: Set<String> = []
+        try await withThrowingTaskGroup(of: CommandRun.Result.self) { group in
+            for number in 1...6 {
+                group.addTask {
+                    try await run.run(["keys", "rotate", "--file", "signing.json", "--after", "\(number)h"])
+                }
+                group.addTask {
+                    try await run.run(["keys", "api", "--name", "n\(number)", "--roles", "read", "--file", "keys.json"])
+                }
+            }
+            for try await result in group {
+                #expect(result.exit == .code(0))
+                printed.formUnion(result.lines)
+            }
+        }
+        let signing = try run.read("signing.json")
+        #expect(signing.split(separator: "\"kid\"").count == 8)
+        #expect(printed.count { signing.contains($0) } == 6)
+        for number in 1...6 { #expect(try run.read("keys.json").contains("\"n\(number)\"")) }
+    }
+
     @Test("a name is not overwritten, unless it is meant")
     func aNameTwice() async throws {
         let run = try CommandRun()

@@ -31,6 +31,32 @@ struct WrongUsageTests {
         #expect(!result.output.contains("hunter2"))
     }
 
+    @Test(
+        "a file that somebody else can write, or a secret in it read, is refused",
+        arguments: [
+            (#"{"log-level":"info"}"#, 0o664, "only its owner can write"),
+            (#"{"redis":"redis://u:hunter2@h"}"#, 0o644, "others can't read"),
+            (#"{"signing-secret":"0123456789abcdef0123456789abcdef"}"#, 0o604, "others can't read"),
+        ])
+    func openFile(text: String, mode: Int, expected: String) async throws {
+        let run = try CommandRun()
+        try run.write(text, to: "c.json")
+        try run.setMode(of: "c.json", to: mode)
+        let result = try await run.run(["serve", "--config", "c.json"], environment: Self.usable)
+        #expect(result.exit == .code(64) && result.lines.count == 1)
+        #expect(result.output.contains("config: \"c.json\"") && result.output.contains(expected), "\(result.output)")
+        #expect(!result.output.contains("hunter2"))
+    }
+
+    @Test("API keys that somebody else can write are refused", arguments: [0o666, 0o620])
+    func openKeys(mode: Int) async throws {
+        let run = try CommandRun()
+        _ = try await run.run(["keys", "api", "--name", "a", "--roles", "read", "--file", "k.json"])
+        try run.setMode(of: "k.json", to: mode)
+        let result = try await run.run(["serve", "--api-keys", "k.json"], environment: Self.usable)
+        #expect(result.exit == .code(64) && result.output.contains("only its owner can write"), "\(result.output)")
+    }
+
     @Test("a secret that is too short is not shown")
     func shortSecret() async throws {
         let result = try await CommandRun().run(["serve"], environment: [Self.secret: "hunter2"])

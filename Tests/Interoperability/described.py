@@ -44,6 +44,7 @@ def main():
         # A session that lives throughout, and one that ends.
         session = node.issue(userId="u_1", kind="web")["token"]
         hold("the public listener", node.public, session, *without, "--exclude-path", "/v1/logout")
+        expect(node.is_active(session), "the session ended meanwhile: its calls were answered 401 from then on")
         hold("logout", node.public, node.issue(userId="u_2", kind="web")["token"], "--include-path", "/v1/logout")
 
 

@@ -27,16 +27,16 @@ extension APIKey {
 
 /// The file's content.
 package struct APIKeyFile: Sendable, Equatable {
+    private static let maximumBytes = 1024 * 1024
+
     package var keys: [APIKey]
 
     package init(keys: [APIKey] = []) { self.keys = keys }
 
     /// Reads and checks a file: unique names and hashes, known roles, no unknown members.
     package static func load(path: String) throws(Setting.Expectation) -> APIKeyFile {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw Setting.Expectation("a file that can be read")
-        }
-        return try APIKeyFile(json: data)
+        let text = try SecretFile.text(path: path, maximumBytes: maximumBytes, isSecret: false)
+        return try APIKeyFile(json: Data(text.utf8))
     }
 
     package init(json: Data) throws(Setting.Expectation) {

@@ -12,8 +12,10 @@ package enum SecretFile {
         return text
     }
 
-    /// Its content. Others must not read it, nor its group write it.
-    static func text(path: String, maximumBytes: Int) throws(Setting.Expectation) -> String {
+    /// Its content. Nobody but its owner may write it; of a secret, others must not read it either.
+    package static func text(
+        path: String, maximumBytes: Int, isSecret: Bool = true
+    ) throws(Setting.Expectation) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Setting.Expectation("a file that can be read") }
         defer { close(descriptor) }
@@ -21,9 +23,11 @@ package enum SecretFile {
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw Setting.Expectation("a regular file")
         }
-        guard status.st_mode & 0o027 == 0 else {
+        guard status.st_mode & (isSecret ? 0o027 : 0o022) == 0 else {
             throw Setting.Expectation(
-                "a file that others can't read and its group can't write, such as of mode 0400, not of mode 0"
+                (isSecret
+                    ? "a file that others can't read and its group can't write, such as of mode 0400, not of mode 0"
+                    : "a file that only its owner can write, such as of mode 0444, not of mode 0")
                     + String(status.st_mode & 0o777, radix: 8))
         }
         var bytes = [UInt8](repeating: 0, count: maximumBytes + 1)

@@ -12,6 +12,9 @@ package final class APIKeys: Sendable {
 
     package func replace(with keys: [APIKey]) { self.keys.withLock { $0 = keys } }
 
+    /// Whether this is a key still, with the same roles.
+    func contains(_ key: APIKey) -> Bool { keys.withLock { $0.contains(key) } }
+
     /// The key's owner, `nil` for an unknown key.
     func owner(of key: [UInt8]) -> APIKey? {
         let hash = sha256(key)

@@ -30,7 +30,8 @@ package struct HTTPListeners: Sendable {
             let responder = Responder(
                 table: table, keys: keys,
                 calls: Calls(
-                    service: service, listener: kind, isSecure: tls != nil, description: OpenAPI.document(of: table),
+                    service: service, keys: keys, listener: kind, isSecure: tls != nil,
+                    description: OpenAPI.document(of: table),
                     acceptsInsecureCookies: configuration.insecureCookies,
                     trustedProxies: configuration.trustedProxies, allowedOrigins: configuration.allowedOrigins),
                 crossOrigin: CrossOriginFields(allowed: kind == .public ? configuration.allowedOrigins : .none),

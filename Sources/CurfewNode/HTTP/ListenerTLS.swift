@@ -92,12 +92,10 @@ extension TLSFiles {
 
     private func certificates(_ path: String, setting: String) throws(SettingError) -> [NIOSSLCertificate] {
         try reading(path, setting: setting) { () throws(Setting.Expectation) -> [NIOSSLCertificate] in
-            guard let data = FileManager.default.contents(atPath: path) else {
-                throw Setting.Expectation("a file that can be read")
+            let text = try SecretFile.text(path: path, maximumBytes: Self.maximumBytes, isSecret: false)
+            guard let found = try? NIOSSLCertificate.fromPEMBytes(Array(text.utf8)), !found.isEmpty else {
+                throw Setting.Expectation("certificates in PEM, at most \(Self.maximumBytes) bytes")
             }
-            guard data.count <= Self.maximumBytes, let found = try? NIOSSLCertificate.fromPEMBytes(Array(data)),
-                !found.isEmpty
-            else { throw Setting.Expectation("certificates in PEM, at most \(Self.maximumBytes) bytes") }
             return found
         }
     }

@@ -256,7 +256,8 @@ extension RouteTable {
             crossSiteHeader, fingerprintHeader,
         ]
 
-    private static let forwardAuthProblems = validateProblems + [.permissionMissing, .crossSiteTokenFailed]
+    private static let forwardAuthProblems =
+        validateProblems + [.permissionMissing, .crossSiteTokenFailed, .rateLimited]
 
     private static func describing(access: Route.Access) -> Route {
         Route(

@@ -81,26 +81,18 @@ struct AuditStreamWriter: Service {
         stream.abandon()
     }
 
-    /// One batch, whole or not at all: readers take a number below one that they have seen for one that they have seen. `false` where
-    /// there is none, or where it has to be written again.
+    /// One batch. `false` where there is none, or where it has to be written again.
     private func write() async -> Bool {
         let batch = stream.first(Self.batch)
         guard let last = batch.last, let client = driver.primary(of: Partition(0))?.client else { return false }
-        let key = RedisArgument(driver.calls.keys.audit)
-        let commands = batch.map { waiting in
-            RedisCommand(
-                "XADD",
-                [
-                    key, "MAXLEN", "~", RedisArgument(length), "*", "n", RedisArgument(nodeID.text), "i",
-                    RedisArgument(String(waiting.number)), "j", RedisArgument(Array(waiting.entry.line.dropLast())),
-                ])
-        }
+        let call = RedisScriptCall(
+            Scripts.audit, keys: [driver.calls.keys.audit],
+            arguments: [RedisArgument(length), RedisArgument(nodeID.text)]
+                + batch.flatMap { waiting in
+                    [RedisArgument(String(waiting.number)), RedisArgument(Array(waiting.entry.line.dropLast()))]
+                })
         do throws(RedisError) {
-            let replies = try await client.pipeline(
-                [RedisCommand("MULTI", [])] + commands + [RedisCommand("EXEC", [])])
-            for reply in replies { _ = try reply.checked(for: "XADD") }
-            guard let done = replies.last, done != .null else { return false }
-            for reply in try done.array(for: "EXEC") { _ = try reply.checked(for: "XADD") }
+            _ = try await client.run(call)
         } catch {
             return false
         }

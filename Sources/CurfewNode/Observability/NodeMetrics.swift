@@ -30,8 +30,8 @@ package final class NodeMetrics: Sendable {
     static let sampling = 64
     /// Reasons that have a series of their own: free text from callers must not make more.
     static let reasons = [
-        "logout", "admin", "security", "password_changed", "replaced", "session_limit", "suspended",
-        "refresh_token_reused",
+        "logout", "admin", "security", "password_changed", "replaced", "session_limit",
+        "refresh_token_reused", "fingerprint_mismatch", "authentication_burst", "token_revoked",
     ]
 
     package init() {

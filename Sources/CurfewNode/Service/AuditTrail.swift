@@ -91,16 +91,16 @@ extension SessionService {
         return AuditTrail(place: place, start: try await position(of: start), filter: filter)
     }
 
-    /// Tells each entry as it comes, and `nil` where there was none for a while, until `send` throws or the node stops. A Redis that does
+    /// Tells each entry as it comes, and `nil` where there was none for a while, until `send` throws, the node stops, or who reads may no more. A Redis that does
     /// not answer is waited for.
     package func followAudit(
-        _ trail: AuditTrail, _ send: (AuditRecord?) async throws -> Void
+        _ trail: AuditTrail, while mayRead: () -> Bool, _ send: (AuditRecord?) async throws -> Void
     ) async throws {
         var position = trail.start
         var seen: [String: UInt64] = [:]
         var toldAt = surroundings.uptime
         var isTroubled = false
-        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+        while !Task.isShuttingDownGracefully, !Task.isCancelled, mayRead() {
             let page: [AuditPageEntry]
             do throws(ServiceError) {
                 page = try await self.page(after: position)

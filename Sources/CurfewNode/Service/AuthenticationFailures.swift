@@ -55,8 +55,7 @@ extension SessionService {
     }
 
     private func count(_ address: String?, _ limit: RateLimit?) async throws(ServiceError) -> LimitReply? {
-        guard let address, let limit else { return nil }
-        let (key, partition) = place(of: address)
+        guard let limit, let (key, partition) = address.flatMap(place) else { return nil }
         return try await counted(limit, key, in: partition)
     }
 
@@ -67,8 +66,9 @@ extension SessionService {
             let key = keys.failures(of: request.user, in: partition)
             try refuse(.failuresOfUser, limit, try await counted(limit, key, in: partition, onlyLooks: true))
         }
-        if let limit = configuration.failureLimitFromAddress, let address = request.details.ipAddress {
-            let (key, partition) = place(of: address)
+        if let limit = configuration.failureLimitFromAddress,
+            let (key, partition) = request.details.ipAddress.flatMap(place)
+        {
             try refuse(.failuresFromAddress, limit, try await counted(limit, key, in: partition, onlyLooks: true))
         }
     }
@@ -80,9 +80,9 @@ extension SessionService {
         throw .rateLimited(RateLimitExcess(policy: policy, limit: limit, retryAfterSeconds: reply.waitSeconds))
     }
 
-    /// Where an address is counted.
-    private func place(of address: String) -> (key: String, partition: Partition) {
-        let text = NetworkAddress.counted(address)
+    /// Where an address is counted; `nil` for what is none.
+    private func place(of address: String) -> (key: String, partition: Partition)? {
+        guard let text = NetworkAddress.counted(address) else { return nil }
         let partition = count.partition(ofUser: text.utf8)
         return (keys.failures(from: text, in: partition), partition)
     }

@@ -28,6 +28,8 @@ package struct SessionEvent: Sendable, Equatable {
 /// A stream that may begin.
 package struct SessionEvents: Sendable {
     fileprivate let claims: Claims
+    /// What it was opened with.
+    fileprivate let token: [UInt8]
     fileprivate let signals: AsyncStream<StreamSignal>
     /// What it begins with, before anything is looked at.
     fileprivate let first: SessionEvent?
@@ -60,7 +62,7 @@ extension SessionService {
         if let refusal {
             guard let lastID, refusal != .deviceMismatch else { throw .tokenRefused(refusal) }
             switch try await resumption(of: claims, refusedFor: refusal, from: fingerprint) {
-            case .over(let news): return await ended(news, claims, since: lastID)
+            case .over(let news): return await ended(news, claims, token, since: lastID)
             case .listens(let end): expiresAt = end
             }
         }
@@ -69,7 +71,7 @@ extension SessionService {
             EventStreams.Subject(
                 session: claims.session, user: claims.user, tenant: claims.tenant, expiresAt: expiresAt))
         func stream(_ first: SessionEvent?, version: UInt64) -> SessionEvents {
-            SessionEvents(claims: claims, signals: signals, first: first, version: version)
+            SessionEvents(claims: claims, token: token, signals: signals, first: first, version: version)
         }
         guard let lastID, await !isLogged(lastID, claims) else {
             return stream(nil, version: claims.permissionsVersion)
@@ -80,15 +82,18 @@ extension SessionService {
     }
 
     /// A stream that says only how the session ended: in the words of the event that ended it, where the log still has that.
-    private func ended(_ news: SessionEvent.News, _ claims: Claims, since lastID: String) async -> SessionEvents {
+    private func ended(
+        _ news: SessionEvent.News, _ claims: Claims, _ token: [UInt8], since lastID: String
+    ) async -> SessionEvents {
         let end = await loggedEnd(of: claims, since: lastID)
         let id = end.map { FenceToken(partition: claims.session.partition, position: $0.position) }
         return SessionEvents(
-            claims: claims, signals: AsyncStream { nil }, first: event(end?.end(of: claims) ?? news, claims, id),
+            claims: claims, token: token, signals: AsyncStream { nil },
+            first: event(end?.end(of: claims) ?? news, claims, id),
             version: 0)
     }
 
-    /// Sends what there is to say until the session or its token is over, or `send` fails.
+    /// Sends what there is to say until the session or its token is over, the key that signed it is gone, or `send` fails.
     package func follow(
         _ events: SessionEvents, _ send: (SessionEvent) async throws -> Void
     ) async throws {
@@ -102,6 +107,8 @@ extension SessionService {
         let claims = events.claims
         var told = events.version
         func look(_ cause: Event?) async throws -> Bool {
+            // Its key may have been taken out.
+            guard (try? keyRing.decode(events.token)) != nil else { return false }
             let id = cause.map { FenceToken(partition: claims.session.partition, position: $0.position) }
             let change: PermissionsChange?
             switch standing(claims) {

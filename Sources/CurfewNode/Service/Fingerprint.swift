@@ -41,6 +41,20 @@ extension SessionService {
         throw .tokenRefused(.deviceMismatch)
     }
 
+    /// The same before an answer that was kept is given again. Of a session without a record: what was kept of it is worth nothing.
+    func refuseOtherDevice(
+        _ presented: PresentedFingerprint, of credential: RefreshCredential
+    ) async throws(ServiceError) {
+        guard configuration.fingerprint != .off else { return }
+        let session: SessionID?
+        switch credential {
+        case .token(let token): session = (try? keyRing.decode(token))?.session
+        case .refreshToken(let text): session = (try? keyRing.decodeRefreshToken(text))?.session
+        }
+        guard let session, let view = try await followedRecord(of: session.family) else { return }
+        try await refuseOtherDevice(presented, view)
+    }
+
     /// The code of a fingerprint that was found right, where it was made with another key than the one that signs now: that one may be
     /// taken out while the session goes on. `nil` where there is nothing to write.
     func newCode(of presented: PresentedFingerprint, _ view: SessionView) -> String? {

@@ -67,6 +67,14 @@ extension SessionService {
         return SessionRoom(limit: limit, sessions: oldestFirst.map { ($0.0, $0.1.map(isLive) ?? false) })
     }
 
+    /// Whether the user has another session that lives, by its record and by what this node knows.
+    func hasLivingSession(_ user: UserID, besides session: SessionID) async throws(ServiceError) -> Bool {
+        try await read(from: count.partition(ofUser: user.text.utf8)) { client throws(RedisError) in
+            let others = try await indexMembers(of: user, client).map(\.session).filter { $0.family != session.family }
+            return try await views(of: others, client).contains { view in view.map(isLive) ?? false }
+        }
+    }
+
     private func indexMembers(of user: UserID, _ client: RedisClient) async throws(RedisError) -> [IndexMember] {
         let index = RedisArgument(keys.index(user, in: count.partition(ofUser: user.text.utf8)))
         return try IndexMember.members(

@@ -38,13 +38,15 @@ extension SessionService {
         }
         for event in reply.events { driver.hear(event, in: partition) }
         table.withPartition(partition) { $0.feed.see(reply.stamp) }
+        recordEnds(of: reply.events, reply.ended, user: request.user)
         // Since the last poll. Nobody gets a token of what was written.
         guard !ClockSkew.isTooLarge(redis: reply.issuedAt, before: wallBefore, after: clock.wall()) else {
             throw .stale(detail: ClockSkew.detail)
         }
         recordLogin(request, session, at: reply.issuedAt)
-        recordEnds(of: reply.events, user: request.user)
-        if reply.isNewDevice { recordLogin(request, session, at: reply.issuedAt, signal: .newDevice) }
+        if reply.mayBeNewDevice, (try? await hasLivingSession(request.user, besides: session)) ?? true {
+            recordLogin(request, session, at: reply.issuedAt, signal: .newDevice)
+        }
         return try issued(
             request, session, issuedAt: reply.issuedAt, stamp: reply.stamp, version: reply.permissionsVersion,
             sessionExpiresAt: WallTime(seconds: reply.issuedAt.seconds + settings.lifetime.components.seconds))
@@ -89,14 +91,15 @@ extension SessionService {
         _ session: SessionID, _ request: IssueRequest, begunAt: Stamp?, replaces: IndexMember?
     ) async throws(ServiceError) -> IssueReply? {
         let partition = session.partition
+        var isKnownDevicesOnly = configuration.revokingSignals.contains(.newDevice)
         for turn in 1...Self.maximumTries {
             var room: SessionRoom?
             if let limit = configuration.sessionLimit { room = try await self.room(of: request.user, limit) }
-            let result = try await send(to: partition) { [room] followed throws(RedisError) in
+            let result = try await send(to: partition) { [room, isKnownDevicesOnly] followed throws(RedisError) in
                 let call = driver.calls.issue(
                     session, user: request.user, device: request.device, tenant: request.tenant,
                     lifetime: configuration.lifetime(of: request.kind), hasRefreshToken: request.kind == .api,
-                    isKnownDevicesOnly: configuration.revokingSignals.contains(.newDevice), begunAt: begunAt,
+                    isKnownDevicesOnly: isKnownDevicesOnly, begunAt: begunAt,
                     room: room, replaces: replaces, record: SessionRecord.fields(of: request),
                     driver.known(partition))
                 // A login that a primary takes which was cut off is lost, and its stamp is above what the others revoke meanwhile.
@@ -110,6 +113,10 @@ extension SessionService {
             case .failure(.cutOff):
                 throw .conflict(detail: "the user was logged out everywhere since this login was begun")
             case .failure(.newDevice):
+                guard try await hasLivingSession(request.user, besides: session) else {
+                    isKnownDevicesOnly = false
+                    continue
+                }
                 recordLogin(request, session, at: clock.wall(), signal: .newDevice)
                 throw .conflict(
                     detail: "the user has sessions, none of them on this device, and on-suspicious ends such a login")

@@ -20,9 +20,9 @@ enum NetworkAddress {
         return bytes
     }
 
-    /// Under which name an address is counted: whoever has an IPv6 address has all of its /64. What is no address stands for itself.
-    static func counted(_ text: String) -> String {
-        guard let bytes = bytes(of: text) else { return text }
+    /// Under which name an address is counted: whoever has an IPv6 address has all of its /64. `nil` for what is no address.
+    static func counted(_ text: String) -> String? {
+        guard let bytes = bytes(of: text) else { return nil }
         let hex = Array("0123456789abcdef".utf8)
         let part = bytes.count == 16 ? bytes.prefix(8) : bytes[...]
         return String(decoding: part.flatMap { [hex[Int($0 >> 4)], hex[Int($0 & 15)]] }, as: UTF8.self)

@@ -25,10 +25,11 @@ extension SessionService {
     }
 
     /// What ended to make room for a login, or was replaced by it: one entry a session.
-    func recordEnds(of events: [Event], user: UserID) {
+    /// `ended`: those that had not ended before.
+    func recordEnds(of events: [Event], _ ended: [SessionID], user: UserID) {
         for event in events {
             guard case .sessions(let sessions) = event.change else { continue }
-            for session in sessions {
+            for session in sessions where ended.contains(session) {
                 var entry = AuditEntry(.sessionTerminated, at: clock.wall())
                 (entry.user, entry.session, entry.reason) = (user, session, event.reason)
                 record(entry)
@@ -39,13 +40,13 @@ extension SessionService {
     /// One entry, whatever it ended; of a tenant and of everyone it is not known whether there was anybody. `named`: the one session
     /// that the target is, if it is one.
     func recordEnd(
-        of target: RevokeTarget, _ named: (session: SessionID, createdAt: WallTime?)?, _ outcomes: [PartitionOutcome],
-        reason: String
+        of target: RevokeTarget, _ named: NamedSession?, _ outcomes: [PartitionOutcome], reason: String
     ) {
         guard !target.isCounted || outcomes.contains(where: { $0.revoked > 0 }) else { return }
         var entry = AuditEntry(.sessionTerminated, at: clock.wall())
         entry.reason = reason
-        (entry.session, entry.createdAt) = (named?.session, named?.createdAt)
+        (entry.session, entry.user, entry.device) = (named?.session, named?.user, named?.device)
+        entry.createdAt = named?.createdAt
         switch target {
         case .session, .token: break
         case .user(let user): entry.user = user
@@ -62,6 +63,14 @@ extension SessionService {
         entry.user = user
         record(entry)
     }
+}
+
+/// What is known of the one session that a revoke names.
+struct NamedSession {
+    let session: SessionID
+    var user: UserID?
+    var device: DeviceID?
+    var createdAt: WallTime?
 }
 
 extension AuditEntry {

@@ -9,16 +9,20 @@ extension SessionService {
     package func revoke(_ target: RevokeTarget, options: ChangeOptions) async throws(ServiceError) -> ChangeAnswer {
         let startedAt = clock.boot()
         let outcomes: [PartitionOutcome]
-        var named: (session: SessionID, createdAt: WallTime?)?
+        var named: NamedSession?
         switch target {
         case .session(let session):
             let (located, createdAt) = try await located(session)
-            named = (session, createdAt)
+            var known = NamedSession(session: session, createdAt: createdAt)
+            if case .session(_, let user, let device) = located { (known.user, known.device) = (user, device) }
+            named = known
             outcomes = [try await revoke(located, in: session.partition, options, startedAt)]
         case .token(let token):
             let claims = try verified(token)
             // The stamp was given by Redis' clock, when the login was.
-            named = (claims.session, WallTime(seconds: Int64(claims.stamp.microseconds / 1_000_000)))
+            named = NamedSession(
+                session: claims.session, user: claims.user, device: claims.device,
+                createdAt: WallTime(seconds: Int64(claims.stamp.microseconds / 1_000_000)))
             outcomes = [
                 try await revoke(
                     .session(claims.session, user: claims.user, device: claims.device), in: claims.session.partition,

@@ -179,8 +179,10 @@ struct IssueReply {
     let permissionsVersion: UInt64
     /// Of the end of those that made room.
     let events: [Event]
-    /// The user has other sessions, and none of them on this device.
-    let isNewDevice: Bool
+    /// The user seems to have other sessions, none of them on this device.
+    let mayBeNewDevice: Bool
+    /// Of those that made room, or were replaced, the ones that had not ended before.
+    let ended: [SessionID]
 
     /// Why there is no session.
     enum Refusal: String, Error {
@@ -188,7 +190,7 @@ struct IssueReply {
         case taken
         /// Somebody was logged out everywhere since the login was begun.
         case cutOff = "cut off"
-        /// The user has other sessions, and none of them on this device.
+        /// The user seems to have other sessions, and none of them on this device.
         case newDevice = "new device"
         /// The user has all the sessions that there may be.
         case full
@@ -210,7 +212,8 @@ struct IssueReply {
         issuedAt = WallTime(seconds: Int64(try reader.number()))
         permissionsVersion = (try reader.text()).split(separator: "\t").first.flatMap { UInt64($0) } ?? 0
         events = try reader.texts().compactMap { Event($0) }
-        isNewDevice = try reader.number() == 1
+        mayBeNewDevice = try reader.number() == 1
+        ended = try reader.texts().compactMap { SessionID($0) }
     }
 }
 

@@ -18,6 +18,9 @@ package enum Scripts {
     package static let limit = script("limit", PackageResources.limit_lua)
     package static let sweep = script("sweep", PackageResources.sweep_lua)
 
+    /// Belongs to no partition: it needs none of the prelude.
+    static let audit = RedisScript(name: "audit", source: PackageResources.audit_lua)
+
     private static func script(_ name: String, _ body: [UInt8]) -> RedisScript {
         RedisScript(name: name, source: PackageResources.prelude_lua + [UInt8(ascii: "\n")] + body)
     }

@@ -21,10 +21,18 @@ struct HealthCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let answer = try await client.client().call(
-            .get, live ? "/health/live" : "/health/ready", timeout: .seconds(10))
-        if client.json { return Terminal.say(answer.text) }
-        let health = try answer.decoded(as: Health.self)
+        let client = try client.client()
+        let answer: AdminClient.Answer
+        do {
+            answer = try await client.call(.get, live ? "/health/live" : "/health/ready", timeout: .seconds(10))
+        } catch let failure as CommandFailure {
+            // Whatever it is that answers there: it is no node that is ready.
+            throw CommandFailure(.unavailable, failure.line)
+        }
+        if self.client.json { return Terminal.say(answer.text) }
+        guard let health = try? answer.decoded(as: Health.self) else {
+            throw CommandFailure(.unavailable, "no node of Curfew answers at \(client.base)")
+        }
         Terminal.say([health.status, health.detail].compactMap(\.self).joined(separator: ": "))
     }
 }

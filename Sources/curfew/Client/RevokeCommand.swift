@@ -9,7 +9,7 @@ struct RevokeCommand: AsyncParsableCommand {
         discussion: ExitStatus.help)
 
     @Option(help: "End this session.") var session: String?
-    @Option(help: "End this token's session.") var token: String?
+    @Option(help: "End this token's session; - reads it from standard input.") var token: String?
     @Option(help: "End every session of this user.") var user: String?
     @Option(help: "With --user: all but this session.") var exceptSession: String?
     @Option(help: "With --user: only those of this device.") var device: String?
@@ -32,16 +32,17 @@ struct RevokeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let answer = try await client.client().call(.post, "/v1/revoke", json: request())
+        let answer = try await client.client().call(.post, "/v1/revoke", json: try request())
         try Changed.tell(answer, asJSON: client.json) { changed, table in
             table.add("revoked", changed.revoked.map { "\($0)" } ?? "not counted")
         }
     }
 
-    private func request() -> [String: any Encodable] {
+    private func request() throws -> [String: any Encodable] {
         var request = change.members
         let texts = [
-            "sessionId": session, "token": token, "userId": user, "exceptSessionId": exceptSession,
+            "sessionId": session, "token": try token.map(Terminal.token), "userId": user,
+            "exceptSessionId": exceptSession,
             "deviceId": device, "tenantId": tenant,
         ]
         for case (let name, let text?) in texts { request[name] = text }

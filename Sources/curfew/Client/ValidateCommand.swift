@@ -13,7 +13,7 @@ struct ValidateCommand: AsyncParsableCommand {
     @OptionGroup(title: "Node") var client: ClientOptions
 
     func run() async throws {
-        let text = try token == "-" ? Self.readToken() : token
+        let text = try Terminal.token(token)
         let answer = try await client.client().call(.post, "/v1/validate", json: ["token": text])
         let session = try answer.decoded(as: Validated.self)
         if client.json {
@@ -24,17 +24,12 @@ struct ValidateCommand: AsyncParsableCommand {
         if !session.active { throw CommandFailure(.refused) }
     }
 
-    private static func readToken() throws(CommandFailure) -> String {
-        guard let line = readLine() else { throw CommandFailure(.usage, "-: expected a token on standard input") }
-        return line.trimmingCharacters(in: .whitespaces)
-    }
-
     private static func table(_ session: Validated) -> String {
         var table = Table()
         table.add("active", "yes")
         table.add("session", session.sessionId ?? "")
-        table.add("user", session.userId ?? "")
-        if let device = session.deviceId { table.add("device", device) }
+        table.add("user", Terminal.printable(session.userId ?? ""))
+        if let device = session.deviceId { table.add("device", Terminal.printable(device)) }
         table.add("kind", session.kind ?? "")
         if let permissions = session.permissions, !permissions.isEmpty {
             table.add("permissions", permissions.joined(separator: ", "))

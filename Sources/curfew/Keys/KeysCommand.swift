@@ -26,6 +26,10 @@ struct APIKeyCommand: ParsableCommand {
     @Flag(help: "Give an existing name a new key; the old one ends.") var replace = false
 
     func run() throws {
+        try PrivateFile.alone(with: file) { try add() }
+    }
+
+    private func add() throws {
         let key = Secret.apiKey()
         do {
             guard APIKeyFile.isUsableName(name) else {

@@ -23,6 +23,15 @@ enum Secret {
 }
 
 enum PrivateFile {
+    /// Runs `body` while no other command changes files of that folder: two that did it at once would lose one another's keys.
+    static func alone<Result>(with path: String, _ body: () throws -> Result) throws -> Result {
+        let folder = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent().path
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0, flock(descriptor, LOCK_EX) == 0 else { throw failure(path) }
+        defer { close(descriptor) }
+        return try body()
+    }
+
     /// Writes `text`, whole or not at all: a reader sees the old file or the new one. With mode 0600; one that is there keeps its mode
     /// and whose it is, and a link stays one.
     static func write(_ text: String, to path: String) throws(CommandFailure) {

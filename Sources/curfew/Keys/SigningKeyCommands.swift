@@ -59,6 +59,10 @@ struct GenerateKeysCommand: ParsableCommand {
     @Option(help: "File of a secret that is to be the first key, for HS256.") var fromSecretFile: String?
 
     func run() throws {
+        try PrivateFile.alone(with: options.file) { try generate() }
+    }
+
+    private func generate() throws {
         guard !FileManager.default.fileExists(atPath: options.file) else {
             throw CommandFailure(
                 .usage, "--file: \(options.file) exists already; \"curfew keys rotate\" gives it another key")
@@ -110,6 +114,10 @@ struct RotateKeysCommand: ParsableCommand {
     var longestSession = "180d"
 
     func run() throws {
+        try PrivateFile.alone(with: options.file) { try rotate() }
+    }
+
+    private func rotate() throws {
         var file = try options.load()
         let now = WallTime.now
         let wait = try duration(after, "--after", upTo: .seconds(365 * 86_400))

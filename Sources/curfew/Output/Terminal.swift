@@ -29,6 +29,13 @@ enum Terminal {
         }
     }
 
+    /// A token as it was given; `-` reads it from standard input, where no process list shows it.
+    static func token(_ given: String) throws(CommandFailure) -> String {
+        guard given == "-" else { return given }
+        guard let line = readLine() else { throw CommandFailure(.usage, "-: expected a token on standard input") }
+        return line.trimmingCharacters(in: .whitespaces)
+    }
+
     static func bold(_ text: String) -> String { styled(text, "1") }
     static func dim(_ text: String) -> String { styled(text, "2") }
     static func green(_ text: String) -> String { styled(text, "32") }

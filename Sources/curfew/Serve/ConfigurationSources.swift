@@ -3,6 +3,7 @@
 
 import Configuration
 import CurfewNode
+import CurfewRedis
 import Foundation
 
 struct ConfigurationSources {
@@ -65,12 +66,27 @@ struct ConfigurationSources {
     private static func provider(file: String) async throws -> FileProvider<SettingsFile> {
         do {
             let path = InMemoryProvider(values: ["filePath": ConfigValue(.string(file), isSecret: false)])
-            return try await FileProvider(config: ConfigReader(provider: path))
+            let settings = try await FileProvider<SettingsFile>(config: ConfigReader(provider: path))
+            try refuseOpen(file, ConfigReader(provider: settings))
+            return settings
         } catch let error as SettingError {
             throw SettingError(
                 setting: error.setting, value: error.value, expected: error.expected + " (from \(file))")
         } catch {
             throw SettingError(setting: "config", value: "\"\(file)\"", expected: "a file that can be read")
+        }
+    }
+
+    /// Whoever can write it can do what the node can; whoever can read a secret in it, too.
+    private static func refuseOpen(_ file: String, _ reader: ConfigReader) throws(SettingError) {
+        let hasSecret = Setting.all.contains { setting in
+            let text = reader.string(forKey: ConfigKey(setting.name.split(separator: "-").map(String.init)))
+            return text.map { setting.isSecret || RedisAddress.masked($0) != $0 } ?? false
+        }
+        do throws(Setting.Expectation) {
+            _ = try SecretFile.text(path: file, maximumBytes: 1024 * 1024, isSecret: hasSecret)
+        } catch {
+            throw SettingError(setting: "config", value: "\"\(file)\"", expected: error.text)
         }
     }
 

@@ -98,10 +98,13 @@ import Testing
         }
     }
 
-    @Test("only health checks go without an API key on the admin listener")
+    @Test("only health checks and OAuth's discovery go without an API key on the admin listener")
     func open() {
         let open = RouteTable(.admin).routes.filter { $0.access == .open }.map(\.path)
-        #expect(Set(open) == ["/health/live", "/health/ready"])
+        #expect(
+            Set(open) == [
+                "/health/live", "/health/ready", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server",
+            ])
         #expect(RouteTable(.admin).batchPath == "/v1/validate/batch")
         #expect(RouteTable(.public).batchPath == nil)
     }

@@ -99,6 +99,12 @@ private typealias Bench = ScriptBench
             // Ended, and a lost write left the record behind.
             _ = try bench.command("ZADD", "t:{3}:revoked", "9999999999", "s:\(session)")
             #expect(try await touch(session, bench) == .integer(0))
+            // By a cutoff: it stays first in the queue until its record is gone.
+            let (other, _) = try await bench.issue(2, idle: 100)
+            try age(other, by: 50, bench)
+            _ = try bench.command("ZADD", "t:{3}:due", "0", "\(other)")
+            #expect(try await touch(other, bench) == .integer(0))
+            #expect(try bench.command("ZSCORE", "t:{3}:due", "\(other)") == "0")
         }
     }
 

@@ -50,6 +50,29 @@ private typealias Bench = ScriptBench
         }
     }
 
+    @Test("what a revoke has just ended takes no place, though the node that asks has not heard of it")
+    func ended() async throws {
+        try await Bench.run { bench in
+            let user = try #require(UserID(Bench.user))
+            let (first, _) = try await bench.issue(1)
+            let (second, _) = try await bench.issue(2)
+            let known = bench.known(try await bench.open().incarnation)
+            _ = try await bench.revoke(.except(user, first), known: known)
+            // Its record and its place in the index are left to delete.
+            #expect(try bench.command("ZCARD", "t:{3}:u:\(Bench.user)") == "2")
+            let read = [(first, true), (second, true)]
+            let reply = try await issue(3, maximum: 2, evicts: false, read: read, bench).get()
+            #expect(reply.events.isEmpty && reply.ended.isEmpty)
+            let next = try await issue(4, maximum: 2, evicts: true, read: read, bench).get()
+            #expect(next.ended == [first] && next.events.map(\.change) == [.sessions([first])])
+            // As if the mark were gone: it makes room like the others, and has no second end to tell of.
+            _ = try bench.command("ZADD", "t:{3}:due", "1", "\(second)")
+            let others = [second] + [3, 4].map { SessionID(partition: Bench.partition, high: 7, low: $0) }
+            let last = try await issue(5, maximum: 1, evicts: true, read: others.map { ($0, true) }, bench).get()
+            #expect(last.ended == Array(others[1...]) && last.events.map(\.change) == [.sessions(others)])
+        }
+    }
+
     @Test("what is over takes no place, and where the limit was lowered more than one ends, oldest first")
     func over() async throws {
         try await Bench.run { bench in

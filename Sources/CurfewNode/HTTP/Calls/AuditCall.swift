@@ -6,10 +6,11 @@ extension Calls {
     func audit(_ request: CallRequest) async throws(Problem) -> Answer {
         let (start, filter) = (try request.auditStart(), try request.auditFilter())
         let trail = try await run { () async throws(ServiceError) in try await service.openAudit(from: start, filter) }
-        return .events { [service] write in
+        let caller = request.caller
+        return .events { [service, keys] write in
             // So that who reads sees that it is connected, and can come back before there was an entry.
             try await write(Array("id: \(trail.start)\n\n".utf8))
-            try await service.followAudit(trail) { record in
+            try await service.followAudit(trail, while: { caller.map(keys.contains) ?? false }) { record in
                 guard let record else { return try await write(Array(": \n\n".utf8)) }
                 try await write(Array("id: \(record.id)\ndata: ".utf8) + record.line + Array("\n\n".utf8))
             }

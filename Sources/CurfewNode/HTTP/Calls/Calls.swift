@@ -3,6 +3,7 @@
 /// The service, as HTTP calls it.
 struct Calls: Sendable {
     let service: SessionService
+    let keys: APIKeys
     let listener: ListenerKind
     /// Its connections have TLS.
     let isSecure: Bool

@@ -8,6 +8,9 @@ extension Calls {
         var failure = AuthenticationFailure()
         failure.user = try reader.identifier("userId", UserID.init)
         failure.ipAddress = try reader.text("ipAddress", maximumBytes: 64)
+        guard failure.ipAddress.map({ NetworkAddress.bytes(of: $0) != nil }) ?? true else {
+            throw .outOfRange("ipAddress: expected an IP address such as 203.0.113.9 or 2001:db8::1, without a port")
+        }
         failure.device = try reader.identifier("deviceId", DeviceID.init)
         failure.userAgent = try reader.text("userAgent", maximumBytes: 512)
         try reader.finish()

@@ -6,10 +6,11 @@ import HTTPTypes
 
 extension Calls {
     /// Does the work once for a key, and without one each time. `caller`: whose key it is, already known to be somebody; `wait`: how much
-    /// longer than a write it may take; `keepsRefusals`: a 4xx is an answer like any other.
+    /// longer than a write it may take; `keepsRefusals`: a 4xx is an answer like any other; `mayRepeat`: throws where this caller must not
+    /// have an answer that was kept.
     func idempotent(
         _ request: CallRequest, caller: String, wait: Duration = .zero, keepsRefusals: Bool = true,
-        _ work: (IdempotentWork?) async throws(Problem) -> Answer
+        mayRepeat: () async throws(Problem) -> Void = {}, _ work: (IdempotentWork?) async throws(Problem) -> Answer
     ) async throws(Problem) -> Answer {
         guard let key = try request.idempotencyKey() else { return try await work(nil) }
         let call = IdempotentCall(
@@ -18,6 +19,7 @@ extension Calls {
         let claim = try await run { () async throws(ServiceError) in try await service.claim(call) }
         switch claim {
         case .done(let bytes):
+            try await mayRepeat()
             guard let answer = Answer(kept: bytes) else { throw Problem(.internalError, "a kept answer can't be read") }
             return answer
         case .work(let attempt):

@@ -30,7 +30,8 @@ extension Calls {
     private func visitedOrigin(_ request: CallRequest) throws(Problem) -> String {
         guard let host = visitedHost(request), !host.isEmpty else { throw .malformed("expected a Host field") }
         let isForwarded = trustedProxies.contains(request.peer)
-        let scheme = (isForwarded ? request.field("x-forwarded-proto") : nil) ?? (isSecure ? "https" : "http")
-        return "\(scheme == "https" ? "https" : "http")://\(host)"
+        let forwarded = isForwarded ? request.field("x-forwarded-proto")?.prefix { $0 != "," }.trimmingBlanks : nil
+        let isSecure = forwarded.map { $0.lowercased() == "https" } ?? isSecure
+        return "\(isSecure ? "https" : "http")://\(host)"
     }
 }

@@ -27,10 +27,12 @@ extension Calls {
         // Only what a node has signed may have a place in Redis.
         if let reason = service.forgery(of: credential) { throw Problem(ProblemCode(reason)) }
         let fingerprint = try request.fingerprint()
-        // Another device gets no answer that was kept for this one.
-        let device = fingerprint.map { sha256($0).hexadecimal } ?? "-"
-        let caller = "\(isToCookie ? "cookie" : "token") \(text) \(device)"
-        return try await idempotent(request, caller: caller, keepsRefusals: false) { attempt throws(Problem) in
+        let caller = "\(isToCookie ? "cookie" : "token") \(text)"
+        return try await idempotent(request, caller: caller, keepsRefusals: false) { () throws(Problem) in
+            try await run { () async throws(ServiceError) in
+                try await service.refuseOtherDevice(.presented(fingerprint), of: credential)
+            }
+        } _: { attempt throws(Problem) in
             let issued = try await run { () async throws(ServiceError) in
                 try await service.refresh(
                     credential, from: .presented(fingerprint), within: attempt?.elapsed ?? .zero)

@@ -10,7 +10,7 @@
 -- replaced; then fields and values of the record. The record keeps `s` stamp, `c` created, `a` last active, `x` expires, `X` ends at the latest (UNIX s), `v` version
 -- of the permissions, `n` generation of the refresh token that is good, `I` for how long it may be idle (s) beside them.
 -- Answers: incarnation, stamp, seconds, the user's current permission change ('' if none), the events of the others' end, 1 where
--- the user has sessions, and none of the youngest MAXIMUM_KNOWN_DEVICES is on this one's device; or
+-- the device seems to be new, those of the others that had not ended before; or
 -- 'taken'; 'cut off'; 'new device'; 'full'; 'changed' where it depends on a session that the node has not read.
 
 local MAXIMUM_KNOWN_DEVICES = 64
@@ -29,20 +29,8 @@ if ARGV[21] ~= '' then
   end
 end
 
--- Of a login where the user has sessions, and none of the youngest is on its device.
-local function is_new_device()
-  local device = string.sub(member, 30)
-  local others = device ~= '' and redis.call('ZRANGE', index_key, -MAXIMUM_KNOWN_DEVICES, -1) or {}
-  for _, other in ipairs(others) do
-    if string.sub(other, 30) == device then return 0 end
-  end
-  return #others > 0 and 1 or 0
-end
-local new_device = is_new_device()
-if new_device == 1 and ARGV[25] == '1' then return 'new device' end
-
 -- The sessions that must end for this one: triples of family, index member and record.
-local read_count, replaced, leaving, texts = tonumber(ARGV[26]), {}, {}, {}
+local read_count, replaced, leaving, texts, told = tonumber(ARGV[26]), {}, {}, {}, {}
 local function other(i)
   local first = 27 + 3 * (i - 1)
   return { ARGV[first], ARGV[first + 1], KEYS[8 + i] }, ARGV[first + 2]
@@ -51,10 +39,29 @@ for i = 1, read_count do
   local one, mark = other(i)
   if mark == '2' then replaced[#replaced + 1], replaced[one[2]] = one, true end
 end
+-- Whether the user seems to have other sessions, none of the youngest on this one's device. (Of what a tenant's or everyone's cutoff ended
+-- the index knows nothing: the node looks again.)
+local function is_new_device()
+  local device, has_others = string.sub(member, 30), false
+  if device == '' then return 0 end
+  local others = redis.call('ZRANGE', index_key, -MAXIMUM_KNOWN_DEVICES, -1, 'WITHSCORES')
+  for i = 1, #others, 2 do
+    if tonumber(others[i + 1]) > now_seconds and not replaced[others[i]] then
+      if string.sub(others[i], 30) == device then return 0 end
+      has_others = true
+    end
+  end
+  return has_others and 1 or 0
+end
+local new_device = is_new_device()
+if new_device == 1 and ARGV[25] == '1' then return 'new device' end
 if limit then
   local present, unread, living = {}, 0, {}
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', index_key, '(' .. integer(now_seconds), '+inf')) do
-    if not replaced[member] then present[member], unread = true, unread + 1 end
+    -- One that a revoke has just ended takes no place.
+    if not replaced[member] and redis.call('ZSCORE', due_key, string.sub(member, 1, 28)) ~= ENDED then
+      present[member], unread = true, unread + 1
+    end
   end
   for i = 1, read_count do
     local one, mark = other(i)
@@ -74,7 +81,7 @@ local function finish(ended, reason)
   local keep_until, ids = until_seconds(head), {}
   for i, one in ipairs(ended) do
     ids[i] = one[1]
-    join_session(one[1], keep_until)
+    if join_session(one[1], keep_until) and redis.call('EXISTS', one[3]) == 1 then told[#told + 1] = one[1] end
   end
   append_sessions(head, ARGV[10], keep_until, reason, ids, texts)
 end
@@ -104,4 +111,4 @@ for _, ended in ipairs({ leaving, replaced }) do
     redis.call('UNLINK', one[3])
   end
 end
-return { head.inc, integer(stamp), integer(now_seconds), change, texts, new_device }
+return { head.inc, integer(stamp), integer(now_seconds), change, texts, new_device, told }
