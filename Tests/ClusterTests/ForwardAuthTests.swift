@@ -169,10 +169,40 @@ extension ClusterTests {
             for key in try cluster.redis.call(["KEYS", "*:s:\(session.id)"]).split(separator: "\n") {
                 try cluster.redis.call(["DEL", String(key)])
             }
-            let lost = try await ask(cluster, Self.path + "?renew=true", [self.cookie(session)])
+            // (Another node has not renewed that cookie a moment ago.)
+            let lost = try await cluster.nodes[2].api.call(
+                "GET", Self.path + "?renew=true", on: .public, headers: [self.cookie(session)])
             #expect(lost.status == 200 && lost.header("set-cookie") == nil, "a token is good without its record")
             let api = try await login(cluster, kind: "api")
             #expect(try await ask(cluster, Self.path + "?renew=true", [self.cookie(api)]).header("set-cookie") == nil)
+        }
+
+        @Test(
+            "the parts of a page that come at once with the cookie of before are one renewal, also past the rate limit")
+        func atOnce() async throws {
+            let options = ClusterOptions(nodes: 2, arguments: ["--rate-limit-refresh", "2/60s"])
+            try await ClusterHarness.run(options) { cluster in
+                let session = try await cluster.nodes[0].api.issue(ClusterHarness.newUser(), kind: "remember")
+                let forge = try #require(TokenForge(token: session.token, secret: cluster.nodes[0].settings.secret))
+                let old = ("Cookie", "__Host-curfew=\(forge.changing("exp", to: "1700000000"))")
+                func visit() async throws -> HTTPAnswer {
+                    try await cluster.nodes[0].api.call("GET", Self.path + "?renew=true", on: .public, headers: [old])
+                }
+                let answers = try await withThrowingTaskGroup(of: HTTPAnswer.self) { group in
+                    for _ in 0..<40 { group.addTask { try await visit() } }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                #expect(answers.allSatisfy { $0.status == 200 && $0.header("x-curfew-user") == session.user })
+                #expect(Set(answers.map { $0.header("set-cookie") }).count == 1)
+                try await eventually("it is told once") {
+                    cluster.nodes[0].log.split(separator: "\n").count { $0.contains("session.renewed") } == 1
+                }
+                // What it is answered from is as fresh as ever.
+                _ = try await cluster.nodes[1].api.revoke(["sessionId": .string(session.id)], .cluster)
+                let late = try await visit()
+                #expect(late.status == 401 && late.code == "session_revoked" && late.header("set-cookie") == nil)
+                #expect(cluster.nodes[0].log.split(separator: "\n").count { $0.contains("session.renewed") } == 1)
+            }
         }
 
         @Test(

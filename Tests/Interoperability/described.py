@@ -41,11 +41,13 @@ def main():
         node = Node(dev["nodes"][0], dev["apiKey"])
         without = [word for path in ENDLESS for word in ("--exclude-path", path)]
         hold("the admin listener", node.admin, node.key, *without)
-        # A session that lives throughout, and one that ends.
+        # A session that lives throughout, and one that these calls may end: they find its id in the list of sessions.
+        ending = ["/v1/logout", "/v1/sessions/{id}"]
         session = node.issue(userId="u_1", kind="web")["token"]
-        hold("the public listener", node.public, session, *without, "--exclude-path", "/v1/logout")
+        hold("the public listener", node.public, session, *without, *(word for path in ending for word in ("--exclude-path", path)))
         expect(node.is_active(session), "the session ended meanwhile: its calls were answered 401 from then on")
-        hold("logout", node.public, node.issue(userId="u_2", kind="web")["token"], "--include-path", "/v1/logout")
+        hold("the end of sessions", node.public, node.issue(userId="u_2", kind="web")["token"],
+             *(word for path in ending for word in ("--include-path", path)))
 
 
 if __name__ == "__main__":

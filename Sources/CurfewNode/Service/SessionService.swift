@@ -17,6 +17,7 @@ package final class SessionService: Sendable {
     let reads: StandInReads
     let auditReaders = AuditReaders()
     let mismatches = ToldMismatches()
+    let renewals = RecentRenewals()
     let logger: Logger
     private let waitingWrites = Mutex(0)
 

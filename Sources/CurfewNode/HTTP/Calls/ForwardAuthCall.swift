@@ -41,7 +41,7 @@ extension Calls {
         _ token: [UInt8], _ fingerprint: PresentedFingerprint
     ) async throws(Problem) -> String? {
         do throws(ServiceError) {
-            return cookies.session(try await service.refresh(.token(token), from: fingerprint))
+            return cookies.session(try await service.renewed(by: token, from: fingerprint))
         } catch {
             if case .tokenRefused(.sessionRevoked) = error { throw Problem.inactive(.sessionRevoked) }
             return nil
@@ -53,7 +53,7 @@ extension Calls {
         _ token: [UInt8], _ fingerprint: PresentedFingerprint
     ) async throws(Problem) -> IssuedSession {
         do throws(ServiceError) {
-            return try await service.refresh(.token(token), from: fingerprint)
+            return try await service.renewed(by: token, from: fingerprint)
         } catch {
             if case .tokenRefused(let reason) = error { throw Problem.inactive(reason) }
             if case .malformed = error { throw Problem.inactive(.tokenExpired) }
