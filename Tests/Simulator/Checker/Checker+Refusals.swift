@@ -77,6 +77,6 @@ extension Checker {
     private func mayBeReused(_ session: TrackedSession) -> Bool {
         session.mayBeReused(
             at: agenda.now, grace: 900_000_000,
-            clockSteppedAt: deployment.servers.map(\.clockSteppedAt).max() ?? .min)
+            clockSteppedAt: max(clockChangedAt, deployment.servers.map(\.clockSteppedAt).max() ?? .min))
     }
 }

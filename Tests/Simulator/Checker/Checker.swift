@@ -40,6 +40,8 @@ final class Checker {
     private var refusals: [Int: [Int: Int64]] = [:]
     var termOfRenewal: [SessionID: Int] = [:]
     private(set) var latestClockSeconds: Int64 = 0
+    /// When the partitions last went to a Redis with another clock.
+    private(set) var clockChangedAt = Int64.min
     private var termOfSession: [SessionID: Int] = [:]
     var counts = Counts()
     /// By user: every change of permissions that any Redis logged.
@@ -67,6 +69,12 @@ final class Checker {
     // MARK: what Redis did
 
     func termBegan(_ term: TermRecord) {
+        if term.index > 0 {
+            let (last, next) = (
+                deployment.servers[deployment.terms[term.index - 1].server], deployment.servers[term.server]
+            )
+            if last.clockOffsetMicroseconds != next.clockOffsetMicroseconds { clockChangedAt = agenda.now }
+        }
         let data = InheritedData(term.data, partitions: deployment.partitions)
         var truth = TermTruth()
         for (partition, events) in log.begin(heads: data.heads) {
