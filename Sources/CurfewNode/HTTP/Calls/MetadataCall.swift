@@ -17,9 +17,9 @@ extension Calls {
             writer.member("response_types_supported", strings: ["none"])
             writer.member("grant_types_supported", strings: [])
             guard isURL || listener == .admin else { return }
-            writer.member("introspection_endpoint", stem + "/oauth2/introspect")
+            writer.member("introspection_endpoint", stem + Route.oauthStem + "introspect")
             writer.member("introspection_endpoint_auth_methods_supported", strings: ["client_secret_basic", "Bearer"])
-            writer.member("revocation_endpoint", stem + "/oauth2/revoke")
+            writer.member("revocation_endpoint", stem + Route.oauthStem + "revoke")
             writer.member("revocation_endpoint_auth_methods_supported", strings: ["client_secret_basic"])
         }
         // What a client said itself is nothing that others may be given.

@@ -38,7 +38,7 @@ end
 
 for i = 14, #ARGV, 2 do
   local session = ARGV[i]
-  if redis.call('ZSCORE', due_key, session) == ENDED then
+  if is_ended(due_key, session) then
     left[#left + 1], gone[#gone + 1] = session, i
   elseif not is_clock_off then
     look(i)

@@ -59,7 +59,7 @@ if limit then
   local present, unread, living = {}, 0, {}
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', index_key, '(' .. integer(now_seconds), '+inf')) do
     -- One that a revoke has just ended takes no place.
-    if not replaced[member] and redis.call('ZSCORE', due_key, string.sub(member, 1, 28)) ~= ENDED then
+    if not replaced[member] and not is_ended(due_key, string.sub(member, 1, 28)) then
       present[member], unread = true, unread + 1
     end
   end

@@ -25,6 +25,8 @@ local FURTHEST_CLOCK_SECONDS = 86400
 -- The score in `due` of a session that a revoke has ended, and whose record and place in the index are left to delete.
 local ENDED = '0'
 
+local function is_ended(due_key, session) return redis.call('ZSCORE', due_key, session) == ENDED end
+
 local head_key, log_key, revoked_key, values_key, nodes_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local node, fresh_tag, channel, window, publish = ARGV[1], ARGV[4], ARGV[7], ARGV[8], ARGV[9]
 

@@ -18,7 +18,7 @@ local texts, ended, live, stamp = {}, {}, 0, nil
 -- Index members of sessions whose records are left to delete.
 local left = {}
 
-local function has_ended_before(member) return redis.call('ZSCORE', due_key, string.sub(member, 1, 28)) == ENDED end
+local function has_ended_before(member) return is_ended(due_key, string.sub(member, 1, 28)) end
 
 -- Of a tenant or of everyone: no index names the sessions, so it is kept for as long as one of them may be renewed.
 local function outlast_sessions() keep_until = keep_until + math.max(0, head.life - head.ttl) end

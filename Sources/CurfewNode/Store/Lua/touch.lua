@@ -8,7 +8,7 @@ for i = 7, #KEYS do
   local session, active = ARGV[10 + 2 * (i - 7)], now_seconds - tonumber(ARGV[11 + 2 * (i - 7)])
   local known, expires, idle = unpack(redis.call('HMGET', KEYS[i], 'a', 'x', 'I'))
   local is_over = not known or redis.call('ZSCORE', revoked_key, 's:' .. session)
-    or redis.call('ZSCORE', revoked_key, 'x:' .. session) or redis.call('ZSCORE', KEYS[6], session) == ENDED
+    or redis.call('ZSCORE', revoked_key, 'x:' .. session) or is_ended(KEYS[6], session)
   if not is_over and active > tonumber(known) and not (idle and active > tonumber(known) + tonumber(idle)) then
     redis.call('HSET', KEYS[i], 'a', integer(active))
     if idle then
