@@ -11,6 +11,8 @@ package enum RedisError: Error, Sendable, Equatable {
     case overloaded(operation: String)
     /// Redis refused: its own words, without arguments.
     case server(operation: String, message: String)
+    /// It ran at a Redis that did not take the write behind it: whether what it did and said counts is unknown.
+    case unproven(operation: String, message: String)
     /// Redis answered something else than was asked for.
     case unexpectedReply(operation: String, expected: String)
     /// The connection ended before the answer; the outcome is unknown.
@@ -35,6 +37,7 @@ extension RedisError: CustomStringConvertible {
         case .timeout(let operation): "\(operation): no answer from Redis in time, outcome unknown"
         case .overloaded(let operation): "\(operation): too many calls to Redis are waiting, not sent"
         case .server(let operation, let message): "\(operation): Redis answered: \(message)"
+        case .unproven(let operation, let message): "\(operation): Redis answered: \(message), outcome unknown"
         case .unexpectedReply(let operation, let expected): "\(operation): the reply is not \(expected)"
         case .closed(let operation, let reason): "\(operation): connection lost (\(reason)), outcome unknown"
         }

@@ -117,8 +117,8 @@ extension SessionService {
         let replies = try await followed.link.evaluateAll(
             [call], then: [WriteProbe.command(keys, partition)] + (options.waitsForCluster ? [Primary.askReign] : []))
         guard replies.count >= 2 else { throw .unexpectedReply(operation: "change", expected: "two replies") }
-        try WriteProbe.verify(replies[1])
         let reply = try replies[0].checked(for: "change")
+        try WriteProbe.verify(replies[1])
         guard options.waitsForCluster else { return SentChange(reply: reply, at: at, repliedAt: clock.boot()) }
         return SentChange(
             reply: reply, at: at, repliedAt: clock.boot(), connection: followed.id,
@@ -141,9 +141,10 @@ extension SessionService {
                     Primary.askReign, WriteProbe.command(keys, partition),
                 ], timeout: configuration.redisTimeout)
             guard replies.count == 5 else { throw .unexpectedReply(operation: "WAIT", expected: "five replies") }
+            let reply = try replies[0].checked(for: "change")
             try WriteProbe.verify(replies[4])
             return SentChange(
-                reply: try replies[0].checked(for: "change"), at: at, repliedAt: clock.boot(),
+                reply: reply, at: at, repliedAt: clock.boot(),
                 replicas: Int(try replies[1].integer(for: "WAIT")),
                 isReignFollowed: primary.isSameReign(replies[2...3], over: nil, in: partition))
         }

@@ -103,7 +103,7 @@ extension Primary {
         } catch {
             switch error {
             case .server(_, let message) where message.hasPrefix("READONLY"): throw error
-            case .server, .unexpectedReply:
+            case .server, .unproven, .unexpectedReply:
                 driver.leaveConnection(partition, only: id(of: link))
                 refused(partition, error)
             case .unavailable, .timeout, .overloaded, .closed: throw error
@@ -152,7 +152,7 @@ extension Primary {
             stored = try await partitionCount(at: driver.calls.keys.partitionCount(partition), link)
         } catch {
             switch error {
-            case .server, .unexpectedReply:
+            case .server, .unproven, .unexpectedReply:
                 refused(partition, error)
                 return false
             case .unavailable, .timeout, .overloaded, .closed: throw error

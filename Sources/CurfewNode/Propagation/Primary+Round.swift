@@ -103,10 +103,10 @@ extension Primary {
         let sentAt = driver.clock.boot()
         let wallBefore = driver.clock.wall()
         let replies: [RedisValue]
-        let probe = WriteProbe.command(driver.calls.keys, polled[0].partition)
+        let probes = polled.map { WriteProbe.command(driver.calls.keys, $0.partition) }
         do throws(RedisError) {
             replies = try await link.evaluateAll(
-                polled.map(\.call), then: [Self.askReign, probe],
+                polled.map(\.call), then: [Self.askReign] + probes,
                 timeout: min(driver.bounds.staleness, driver.redisTimeout))
         } catch {
             logger.debug("poll failed", metadata: ["error": "\(error)"])
@@ -115,17 +115,18 @@ extension Primary {
         let sent = Sent(
             on: id, at: sentAt, repliedAt: driver.clock.boot(), wallBefore: wallBefore,
             wallAfter: driver.clock.wall())
-        guard replies.count == polled.count + 2,
+        guard replies.count == 2 * polled.count + 1,
             let reign = reign(in: replies[polled.count], runID: runID, on: link, at: sent.repliedAt)
         else { return [] }
-        do throws(RedisError) {
-            try WriteProbe.verify(replies[polled.count + 1])
-        } catch {
-            warn(polled.map { ($0.partition, error) })
-            return []
-        }
-        let answers = zip(polled, replies).map { polled, reply in
-            (polled.partition, Result { () throws(RedisError) in try PollAnswer(reply) })
+        let answers = polled.indices.map { index in
+            (
+                polled[index].partition,
+                Result { () throws(RedisError) in
+                    let answer = try PollAnswer(replies[index])
+                    try WriteProbe.verify(replies[polled.count + 1 + index])
+                    return answer
+                }
+            )
         }
         let refused = answers.compactMap { partition, answer in answer.failure.map { (partition, $0) } }
         for (partition, error) in refused { if let redirect = Redirect(error) { redirected(redirect, partition) } }

@@ -1,6 +1,7 @@
 // Whether a primary may still write, asked behind every script whose writing is taken for a proof of that. Redis before 7.0
 // lets scripts write where `min-replicas-to-write` forbids it, and refuses plain commands only: a primary that was cut off
-// would go on making its nodes fresh.
+// would go on making its nodes fresh. Only a write that was done proves it: between the script and the probe that primary
+// may have become a replica, or handed the slot on, and refuse for that reason what it would have refused for the other.
 
 import CurfewCore
 import CurfewRedis
@@ -20,15 +21,18 @@ enum WriteProbe {
         guard replies.count == 1 + probes.count else {
             throw .unexpectedReply(operation: operation, expected: "a reply to each command")
         }
-        for reply in replies.dropFirst() { try verify(reply) }
-        return try replies[0].checked(for: operation)
+        let reply = try replies[0].checked(for: operation)
+        for probe in replies.dropFirst() { try verify(probe) }
+        return reply
     }
 
-    /// Throws where Redis refused it for want of replicas: what a script did before it on the same connection doesn't count.
-    /// Any other trouble (a slot on the move, a full disk) the scripts have met themselves.
+    /// Throws `unproven` unless it was done. Not a redirect that a caller may follow: the script has run.
     static func verify(_ reply: RedisValue) throws(RedisError) {
-        if case .error(let message) = reply, message.hasPrefix("NOREPLICAS") {
-            throw .server(operation: "write probe", message: message)
+        do throws(RedisError) {
+            _ = try reply.checked(for: "write probe")
+        } catch {
+            guard case .server(let operation, let message) = error else { throw error }
+            throw .unproven(operation: operation, message: message)
         }
     }
 }

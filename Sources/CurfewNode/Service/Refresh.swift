@@ -144,7 +144,7 @@ extension SessionService {
                 throw .unexpectedReply(operation: "HGETALL", expected: "a reply to each command")
             }
             if let view = try SessionRecord.view(session, try replies[0].checked(for: "HGETALL")) { return view }
-            _ = try replies[1].checked(for: "write probe")
+            try WriteProbe.verify(replies[1])
             return nil
         }
     }

@@ -140,7 +140,8 @@ extension ServiceError {
     init(_ error: RedisError) {
         switch error {
         case .overloaded: self = .overloaded(detail: "too many calls to Redis are waiting")
-        case .unavailable, .timeout, .server, .unexpectedReply, .closed: self = .redisUnavailable(detail: "\(error)")
+        case .unavailable, .timeout, .server, .unproven, .unexpectedReply, .closed:
+            self = .redisUnavailable(detail: "\(error)")
         }
     }
 }

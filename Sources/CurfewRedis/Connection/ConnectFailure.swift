@@ -32,7 +32,7 @@ enum ConnectFailure {
         switch error {
         case .unavailable(_, let reason), .closed(_, let reason): reason
         case .timeout(let operation): "no answer to \(operation) in time"
-        case .server(let operation, let message): "\(operation): \(message)"
+        case .server(let operation, let message), .unproven(let operation, let message): "\(operation): \(message)"
         case .overloaded, .unexpectedReply: String(describing: error)
         }
     }

@@ -141,7 +141,7 @@ final class Nemesis {
         later(1100...2500) { [self] in
             guard deployment.primary == old, deployment.servers[old].redis.goodReplicas == 0 else { return }
             deployment.promoteReplica("failover beside an isolated primary", nodes: names)
-            later(100...3000) { deployment.demote(old, dropsClients: true) }
+            later(100...3000) { [self] in deployment.demote(old, dropsClients: chance.chance(0.5)) }
         }
     }
 
