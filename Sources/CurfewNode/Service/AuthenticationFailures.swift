@@ -59,18 +59,24 @@ extension SessionService {
         return try await counted(limit, key, in: partition)
     }
 
-    /// Throws `rateLimited` where the user, or the address that the request names, had too many.
+    /// Throws `rateLimited` where the user had too many.
     func refuseLockedOut(_ request: IssueRequest, in partition: Partition) async throws(ServiceError) {
-        guard !request.isAfterLockout else { return }
-        if let limit = configuration.failureLimitOfUser {
-            let key = keys.failures(of: request.user, in: partition)
-            try refuse(.failuresOfUser, limit, try await counted(limit, key, in: partition, onlyLooks: true))
-        }
-        if let limit = configuration.failureLimitFromAddress,
+        guard !request.isAfterLockout, let limit = configuration.failureLimitOfUser else { return }
+        let key = keys.failures(of: request.user, in: partition)
+        try refuse(.failuresOfUser, limit, try await counted(limit, key, in: partition, onlyLooks: true))
+    }
+
+    /// Throws `rateLimited` where the address that the request names had too many.
+    func refuseLockedOutAddress(of request: IssueRequest) async throws(ServiceError) {
+        guard !request.isAfterLockout, let limit = configuration.failureLimitFromAddress,
             let (key, partition) = request.details.ipAddress.flatMap(place)
-        {
-            try refuse(.failuresFromAddress, limit, try await counted(limit, key, in: partition, onlyLooks: true))
+        else { return }
+        let noted = try await send(to: partition) { followed throws(RedisError) in
+            try await followed.link.send(RedisCommand("ZCARD", [RedisArgument(key)])).integer(for: "ZCARD")
         }
+        // Those that have left the window are still there.
+        guard noted >= limit.count else { return }
+        try refuse(.failuresFromAddress, limit, try await counted(limit, key, in: partition, onlyLooks: true))
     }
 
     private func refuse(

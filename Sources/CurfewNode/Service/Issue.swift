@@ -21,8 +21,13 @@ extension SessionService {
         guard !isClockOff(for: partition) else { throw .stale(detail: ClockSkew.detail) }
         if case .session(let id)? = request.replaces { _ = try self.partition(of: id) }
         if request.drawn != nil, let issued = try await issuedBefore(session, request) { return issued }
-        try await refuseLockedOut(request, in: partition)
-        try await countIssue(of: request.user, in: partition)
+        try await refuseLockedOutAddress(of: request)
+        // The script that writes the session counts it; but where something else is done before, nothing may refuse it any more.
+        let isCountedFirst = request.state != nil || request.replaces != nil
+        if isCountedFirst {
+            try await refuseLockedOut(request, in: partition)
+            try await countIssue(of: request.user, in: partition)
+        }
         var begunAt: Stamp?
         if let state = request.state {
             // It is gone once it was asked for: not before the session can be written.
@@ -31,7 +36,8 @@ extension SessionService {
         }
         let replaced = try await replaced(by: request)
         let wallBefore = clock.wall()
-        guard let reply = try await written(session, request, begunAt: begunAt, replaces: replaced) else {
+        let limits = isCountedFirst ? LoginLimits() : limits(of: request)
+        guard let reply = try await written(session, request, begunAt: begunAt, replaces: replaced, limits) else {
             // Another attempt of the same call was quicker.
             if let issued = try await issuedBefore(session, request) { return issued }
             throw .conflict(detail: "the session of this login has ended")
@@ -88,19 +94,21 @@ extension SessionService {
 
     /// `nil` where the session was made before.
     private func written(
-        _ session: SessionID, _ request: IssueRequest, begunAt: Stamp?, replaces: IndexMember?
+        _ session: SessionID, _ request: IssueRequest, begunAt: Stamp?, replaces: IndexMember?, _ limits: LoginLimits
     ) async throws(ServiceError) -> IssueReply? {
         let partition = session.partition
+        var limits = limits
         var isKnownDevicesOnly = configuration.revokingSignals.contains(.newDevice)
         for turn in 1...Self.maximumTries {
             var room: SessionRoom?
             if let limit = configuration.sessionLimit { room = try await self.room(of: request.user, limit) }
-            let result = try await send(to: partition) { [room, isKnownDevicesOnly] followed throws(RedisError) in
+            let result = try await send(to: partition) {
+                [room, isKnownDevicesOnly, limits] followed throws(RedisError) in
                 let call = driver.calls.issue(
                     session, user: request.user, device: request.device, tenant: request.tenant,
                     lifetime: configuration.lifetime(of: request.kind), hasRefreshToken: request.kind == .api,
                     isKnownDevicesOnly: isKnownDevicesOnly, begunAt: begunAt,
-                    room: room, replaces: replaces, record: SessionRecord.fields(of: request),
+                    room: room, replaces: replaces, limits: limits, record: SessionRecord.fields(of: request),
                     driver.known(partition))
                 // A login that a primary takes which was cut off is lost, and its stamp is above what the others revoke meanwhile.
                 let probe = followed.primary.needsWriteProbes ? WriteProbe.command(keys, partition) : nil
@@ -109,10 +117,15 @@ extension SessionService {
             }
             switch result {
             case .success(let reply): return reply
+            case .failure(.locked): try await refuseLockedOut(request, in: partition)
+            case .failure(.limited):
+                try await countIssue(of: request.user, in: partition)
+                limits.logins = nil
             case .failure(.taken): return nil
             case .failure(.cutOff):
                 throw .conflict(detail: "the user was logged out everywhere since this login was begun")
             case .failure(.newDevice):
+                limits.logins = nil
                 guard try await hasLivingSession(request.user, besides: session) else {
                     isKnownDevicesOnly = false
                     continue
@@ -122,6 +135,7 @@ extension SessionService {
                     detail: "the user has sessions, none of them on this device, and on-suspicious ends such a login")
             case .failure(.full): throw .sessionLimitReached
             case .failure(.changed):
+                limits.logins = nil
                 // Others are quicker: not all at once again.
                 let pause = Duration.microseconds(Int64(surroundings.random() % UInt64(turn * 2_000)))
                 do { try await surroundings.sleep(for: pause) } catch { break }

@@ -29,11 +29,37 @@ extension SessionService {
     func counted(
         _ limit: RateLimit, _ key: String, in partition: Partition, onlyLooks: Bool = false
     ) async throws(ServiceError) -> LimitReply {
-        let name =
-            onlyLooks ? "" : String(surroundings.random(), radix: 36) + String(surroundings.random(), radix: 36)
+        let name = onlyLooks ? "" : callName()
         return try await send(to: partition) { followed throws(RedisError) in
             let call = driver.calls.limit(key, limit, name: name, in: partition, driver.known(partition))
             return try LimitReply(try await followed.link.run(call))
         }
+    }
+
+    /// One that no other call has.
+    private func callName() -> String {
+        String(surroundings.random(), radix: 36) + String(surroundings.random(), radix: 36)
+    }
+
+    /// What the script that writes a login holds it to. Past a limit it does nothing; but what has left the window is still counted there.
+    func limits(of request: IssueRequest) -> LoginLimits {
+        LoginLimits(
+            maximumFailures: request.isAfterLockout ? nil : configuration.failureLimitOfUser?.count,
+            logins: configuration.rateLimitIssue, name: callName())
+    }
+}
+
+/// ARGV[26…29] of issue.lua.
+package struct LoginLimits: Sendable {
+    var maximumFailures: Int?
+    /// `nil` where this login is not counted.
+    var logins: RateLimit?
+    /// Of this login; no other has it.
+    var name = ""
+
+    package init() {}
+
+    init(maximumFailures: Int?, logins: RateLimit?, name: String) {
+        (self.maximumFailures, self.logins, self.name) = (maximumFailures, logins, name)
     }
 }

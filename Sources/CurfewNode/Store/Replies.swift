@@ -186,6 +186,10 @@ struct IssueReply {
 
     /// Why there is no session.
     enum Refusal: String, Error {
+        /// There are as many failed logins of the user as may be, or were.
+        case locked
+        /// There are as many logins of the user as may be, or were; this one is not counted.
+        case limited
         /// The session was made before, or has been, and is over.
         case taken
         /// Somebody was logged out everywhere since the login was begun.

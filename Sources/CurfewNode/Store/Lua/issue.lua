@@ -1,23 +1,33 @@
 -- Creates one session: its record, its place in the user's index and in the sweeper's queue. The stamp that it answers is
 -- above every cutoff given so far, so no revoke before it concerns its token.
 -- Where a user may have only so many sessions, the oldest end for it, or it is refused; and so does one that it replaces.
--- KEYS[6] due, KEYS[7] the user's index, KEYS[8] the record, KEYS[9…] the records of the user's sessions that the node has read.
+-- KEYS[6] due, KEYS[7] the user's index, KEYS[8] the record, KEYS[9] the user's failed logins, KEYS[10] the user's logins (see limit.lua),
+-- KEYS[11…] the records of the user's sessions that the node has read.
 -- ARGV[10..13] as of a change; the reason is why the oldest end. ARGV[14] the session's family, ARGV[15] index member, ARGV[16] session
 -- lifetime (s), ARGV[17] its absolute lifetime (s), ARGV[18] '1' where it gets a refresh token, ARGV[19] user id, ARGV[20] tenant id
 -- or '', ARGV[21] the highest stamp that a cutoff of this login may have ('' for any), ARGV[22] for how long it may be idle (s; '' for
 -- ever), ARGV[23] how many sessions the user may have ('' for any number), ARGV[24] '1' where the oldest make room, ARGV[25] '1' where
--- a device must be known, ARGV[26] how many sessions the node has read, then of each, oldest first, its family, its index member, and '1' where it lives, '2' where it is
+-- a device must be known, ARGV[26] past how many failed logins there may be none ('' for any number), ARGV[27] how many logins there may be
+-- in a window ('' where this one is not counted), ARGV[28] the window (ms), ARGV[29] a name of this login that no other has, ARGV[30] how
+-- many sessions the node has read, then of each, oldest first, its family, its index member, and '1' where it lives, '2' where it is
 -- replaced; then fields and values of the record. The record keeps `s` stamp, `c` created, `a` last active, `x` expires, `X` ends at the latest (UNIX s), `v` version
 -- of the permissions, `n` generation of the refresh token that is good, `I` for how long it may be idle (s) beside them.
 -- Answers: incarnation, stamp, seconds, the user's current permission change ('' if none), the events of the others' end, 1 where
 -- the device seems to be new, those of the others that had not ended before; or
--- 'taken'; 'cut off'; 'new device'; 'full'; 'changed' where it depends on a session that the node has not read.
+-- 'locked', 'limited' where a limit seems to be reached (the node asks limit.lua, which knows what has left the window); 'taken'; 'cut off';
+-- 'new device'; 'full'; 'changed' where it depends on a session that the node has not read.
 
 local MAXIMUM_KNOWN_DEVICES = 64
 
 local head = open_head()
 local session, member, user, limit = ARGV[14], ARGV[15], ARGV[19], tonumber(ARGV[23])
 local record_key, index_key, due_key = KEYS[8], KEYS[7], KEYS[6]
+if ARGV[26] ~= '' and redis.call('ZCARD', KEYS[9]) >= tonumber(ARGV[26]) then return 'locked' end
+if ARGV[27] ~= '' then
+  if redis.call('ZCARD', KEYS[10]) >= tonumber(ARGV[27]) then return 'limited' end
+  redis.call('ZADD', KEYS[10], integer(now_microseconds), ARGV[29])
+  redis.call('PEXPIRE', KEYS[10], ARGV[28])
+end
 local revoked, expired = unpack(redis.call('ZMSCORE', revoked_key, 's:' .. session, 'x:' .. session))
 if revoked or expired or redis.call('EXISTS', record_key) == 1 then return 'taken' end
 if ARGV[21] ~= '' then
@@ -30,10 +40,10 @@ if ARGV[21] ~= '' then
 end
 
 -- The sessions that must end for this one: triples of family, index member and record.
-local read_count, replaced, leaving, texts, told = tonumber(ARGV[26]), {}, {}, {}, {}
+local read_count, replaced, leaving, texts, told = tonumber(ARGV[30]), {}, {}, {}, {}
 local function other(i)
-  local first = 27 + 3 * (i - 1)
-  return { ARGV[first], ARGV[first + 1], KEYS[8 + i] }, ARGV[first + 2]
+  local first = 31 + 3 * (i - 1)
+  return { ARGV[first], ARGV[first + 1], KEYS[10 + i] }, ARGV[first + 2]
 end
 for i = 1, read_count do
   local one, mark = other(i)
@@ -94,15 +104,18 @@ if life > head.life then redis.call('HSET', head_key, 'life', integer(life)) end
 local stamp = next_stamp(head)
 local change = redis.call('HGET', values_key, 'p:' .. user) or ''
 local expires = now_seconds + math.min(tonumber(ARGV[16]), life)
-redis.call('HSET', record_key, 's', integer(stamp), 'c', integer(now_seconds), 'a', integer(now_seconds),
-  'x', integer(expires), 'X', integer(now_seconds + life), unpack(ARGV, 27 + 3 * read_count, #ARGV))
-if change ~= '' then redis.call('HSET', record_key, 'v', string.match(change, '^%d+')) end
-if ARGV[18] == '1' then redis.call('HSET', record_key, 'n', '1') end
+local fields = { 's', integer(stamp), 'c', integer(now_seconds), 'a', integer(now_seconds), 'x', integer(expires),
+  'X', integer(now_seconds + life) }
+local function keep(field, value) fields[#fields + 1], fields[#fields + 2] = field, value end
+if change ~= '' then keep('v', string.match(change, '^%d+')) end
+if ARGV[18] == '1' then keep('n', '1') end
 local idle_at
 if ARGV[22] ~= '' then
-  redis.call('HSET', record_key, 'I', ARGV[22])
+  keep('I', ARGV[22])
   idle_at = now_seconds + tonumber(ARGV[22])
 end
+for i = 31 + 3 * read_count, #ARGV do fields[#fields + 1] = ARGV[i] end
+redis.call('HSET', record_key, unpack(fields))
 keep_session(record_key, index_key, due_key, session, member, expires, idle_at)
 for _, ended in ipairs({ leaving, replaced }) do
   for _, one in ipairs(ended) do
