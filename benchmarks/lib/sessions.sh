@@ -80,10 +80,10 @@ weigh_plain() {
 }
 
 # Redis' CPU for `issued` logins through a node, beside as many calls of a script that only writes, on a Redis of its own; in
-# turns. Its fields are those of a record that the node wrote. Between the two, the node's own call, driven like the bare one:
+# turns. Its fields are those of a record that the node wrote, its line is the audit log's. Between the two, the node's own call, driven like the bare one:
 # a Redis that is called without a pause has warm caches and does not have to be woken.
 measure_issues() {
-    local redis_node redis_bare bare session record fields expires call
+    local redis_node redis_bare bare session record fields expires call line
     echo "Redis' CPU an issue: starting a node and two Redis" >&2
     start_redis redis-bare
     redis_bare=$launched
@@ -101,6 +101,8 @@ measure_issues() {
     record=$(ask redis-node --scan --pattern "*:s:$session")
     mapfile -t fields < <(ask redis-node hgetall "$record")
     expires=$(ask redis-node hget "$record" x)
+    wait_until monitor audit_line
+    line=$(audit_line)
     bare=$(ask redis-bare script load "$(<"$here/bare-issue.lua")")
     take_turns issue_curfew issue_replayed issue_bare
     # What the node asks of Redis anyway, meanwhile.
@@ -116,10 +118,14 @@ issue_curfew() {
 
 issue_replayed() { count_redis replayed redis-node "$redis_node" call_redis redis-node "${call[@]}"; }
 
+# The first login's, once the node has written it.
+audit_line() { ask redis-node xrange 'curfew:{0}:audit' - + | grep -m 1 '"session.created"'; }
+
 issue_bare() {
-    count_redis bare redis-bare "$redis_bare" call_redis redis-bare EVALSHA "$bare" 3 "curfew:{7}:s:$some_session" \
-        'curfew:{7}:u:u___rand_int__' 'curfew:{7}:due' "$expires" $((expires + 90)) "$some_session dev_7f3a91c2" \
-        "$some_session" "${fields[@]}"
+    count_redis bare redis-bare "$redis_bare" call_redis redis-bare EVALSHA "$bare" 6 "curfew:{7}:s:$some_session" \
+        'curfew:{7}:u:u___rand_int__' 'curfew:{7}:due' 'curfew:{7}:head' 'curfew:{7}:li:u___rand_int__' 'curfew:{0}:audit' \
+        "$expires" $((expires + 90)) "$some_session dev_7f3a91c2" "$some_session" "${expires}000000" __rand_int__ 60000 "$line" \
+        "${fields[@]}"
 }
 
 # call_redis REDIS COMMAND...: on one connection, like the node's, and four calls a read; of the node's it is two to four. Each

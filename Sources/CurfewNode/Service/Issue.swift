@@ -107,7 +107,7 @@ extension SessionService {
                 let call = driver.calls.issue(
                     session, user: request.user, device: request.device, tenant: request.tenant,
                     lifetime: configuration.lifetime(of: request.kind), hasRefreshToken: request.kind == .api,
-                    isKnownDevicesOnly: isKnownDevicesOnly, begunAt: begunAt,
+                    isKnownDevicesOnly: isKnownDevicesOnly, mayBeRepeated: request.drawn != nil, begunAt: begunAt,
                     room: room, replaces: replaces, limits: limits, record: SessionRecord.fields(of: request),
                     driver.known(partition))
                 // A login that a primary takes which was cut off is lost, and its stamp is above what the others revoke meanwhile.

@@ -78,10 +78,11 @@ package struct ScriptCalls: Sendable {
 
     /// `begunAt`: the mark when the login was begun; a cutoff above it refuses the session. `nil` where nobody says.
     /// `room`: what the user has already, where that is bounded. `replaces`: a session of the same user that ends for it.
-    /// `limits`: what this login is held to; nothing where it was counted before.
+    /// `mayBeRepeated`: another attempt of the call may have made it. `limits`: what this login is held to; nothing where it was counted before.
     package func issue(
         _ session: SessionID, user: UserID, device: DeviceID?, tenant: TenantID? = nil, lifetime: SessionLifetime,
-        hasRefreshToken: Bool, isKnownDevicesOnly: Bool = false, begunAt: Stamp? = nil, room: SessionRoom? = nil,
+        hasRefreshToken: Bool, isKnownDevicesOnly: Bool = false, mayBeRepeated: Bool = true, begunAt: Stamp? = nil,
+        room: SessionRoom? = nil,
         replaces: IndexMember? = nil, limits: LoginLimits = LoginLimits(),
         record: [String], _ known: Known
     ) -> RedisScriptCall {
@@ -103,7 +104,8 @@ package struct ScriptCalls: Sendable {
                     lifetime.idleSeconds.map { String($0) } ?? "", room.map { String($0.limit.maximum) } ?? "",
                     room?.limit.evictsOldest == true ? "1" : "0", isKnownDevicesOnly ? "1" : "0",
                     limits.maximumFailures.map { String($0) } ?? "", limits.logins.map { String($0.count) } ?? "",
-                    limits.logins.map { String($0.window.wholeMilliseconds) } ?? "", limits.name, String(others.count),
+                    limits.logins.map { String($0.window.wholeMilliseconds) } ?? "", limits.name,
+                    mayBeRepeated ? "1" : "0", String(others.count),
                 ] + others.flatMap { [$0.member.session.family.description, $0.member.text, $0.mark] } + record)
     }
 

@@ -8,8 +8,8 @@
 -- or '', ARGV[21] the highest stamp that a cutoff of this login may have ('' for any), ARGV[22] for how long it may be idle (s; '' for
 -- ever), ARGV[23] how many sessions the user may have ('' for any number), ARGV[24] '1' where the oldest make room, ARGV[25] '1' where
 -- a device must be known, ARGV[26] past how many failed logins there may be none ('' for any number), ARGV[27] how many logins there may be
--- in a window ('' where this one is not counted), ARGV[28] the window (ms), ARGV[29] a name of this login that no other has, ARGV[30] how
--- many sessions the node has read, then of each, oldest first, its family, its index member, and '1' where it lives, '2' where it is
+-- in a window ('' where this one is not counted), ARGV[28] the window (ms), ARGV[29] a name of this login that no other has, ARGV[30] '1'
+-- where the call may have been made before, with the same family, ARGV[31] how many sessions the node has read, then of each, oldest first, its family, its index member, and '1' where it lives, '2' where it is
 -- replaced; then fields and values of the record. The record keeps `s` stamp, `c` created, `a` last active, `x` expires, `X` ends at the latest (UNIX s), `v` version
 -- of the permissions, `n` generation of the refresh token that is good, `I` for how long it may be idle (s) beside them.
 -- Answers: incarnation, stamp, seconds, the user's current permission change ('' if none), the events of the others' end, 1 where
@@ -28,8 +28,10 @@ if ARGV[27] ~= '' then
   redis.call('ZADD', KEYS[10], integer(now_microseconds), ARGV[29])
   redis.call('PEXPIRE', KEYS[10], ARGV[28])
 end
-local revoked, expired = unpack(redis.call('ZMSCORE', revoked_key, 's:' .. session, 'x:' .. session))
-if revoked or expired or redis.call('EXISTS', record_key) == 1 then return 'taken' end
+if ARGV[30] == '1' then
+  local revoked, expired = unpack(redis.call('ZMSCORE', revoked_key, 's:' .. session, 'x:' .. session))
+  if revoked or expired or redis.call('EXISTS', record_key) == 1 then return 'taken' end
+end
 if ARGV[21] ~= '' then
   -- The login was begun at that stamp, and somebody was logged out everywhere since.
   local members = { 'e', 'u:' .. user }
@@ -40,20 +42,21 @@ if ARGV[21] ~= '' then
 end
 
 -- The sessions that must end for this one: triples of family, index member and record.
-local read_count, replaced, leaving, texts, told = tonumber(ARGV[30]), {}, {}, {}, {}
+local read_count, replaced, leaving, texts, told = tonumber(ARGV[31]), {}, {}, {}, {}
 local function other(i)
-  local first = 31 + 3 * (i - 1)
+  local first = 32 + 3 * (i - 1)
   return { ARGV[first], ARGV[first + 1], KEYS[10 + i] }, ARGV[first + 2]
 end
 for i = 1, read_count do
   local one, mark = other(i)
   if mark == '2' then replaced[#replaced + 1], replaced[one[2]] = one, true end
 end
+local is_first = redis.call('ZCARD', index_key) == 0
 -- Whether the user seems to have other sessions, none of the youngest on this one's device. (Of what a tenant's or everyone's cutoff ended
 -- the index knows nothing: the node looks again.)
 local function is_new_device()
   local device, has_others = string.sub(member, 30), false
-  if device == '' then return 0 end
+  if device == '' or is_first then return 0 end
   local others = redis.call('ZRANGE', index_key, -MAXIMUM_KNOWN_DEVICES, -1, 'WITHSCORES')
   for i = 1, #others, 2 do
     if tonumber(others[i + 1]) > now_seconds and not replaced[others[i]] then
@@ -114,9 +117,9 @@ if ARGV[22] ~= '' then
   keep('I', ARGV[22])
   idle_at = now_seconds + tonumber(ARGV[22])
 end
-for i = 31 + 3 * read_count, #ARGV do fields[#fields + 1] = ARGV[i] end
+for i = 32 + 3 * read_count, #ARGV do fields[#fields + 1] = ARGV[i] end
 redis.call('HSET', record_key, unpack(fields))
-keep_session(record_key, index_key, due_key, session, member, expires, idle_at)
+keep_session(record_key, index_key, due_key, session, member, expires, idle_at, is_first)
 for _, ended in ipairs({ leaving, replaced }) do
   for _, one in ipairs(ended) do
     redis.call('ZREM', due_key, one[1])

@@ -163,12 +163,12 @@ end
 -- How long a session's record and its place in the index and in the sweeper's queue are kept. A while longer than the session: its
 -- token is good for the leeway and a clock's skew longer, and who comes late is told that it ran out. The index goes with its
 -- last member: it can't leak.
--- `idle_at`: when it goes idle unless it is used, nil where it never does.
-local function keep_session(record_key, index_key, due_key, session, member, expires, idle_at)
+-- `idle_at`: when it goes idle unless it is used, nil where it never does. `is_first`: the index is known to be empty.
+local function keep_session(record_key, index_key, due_key, session, member, expires, idle_at, is_first)
   redis.call('EXPIREAT', record_key, integer(expires + TOMBSTONE_SLACK_SECONDS))
   redis.call('ZADD', index_key, integer(expires), member)
   local last = expires
-  if redis.call('ZCARD', index_key) > 1 then
+  if not is_first and redis.call('ZCARD', index_key) > 1 then
     redis.call('ZREMRANGEBYSCORE', index_key, '-inf', '(' .. integer(now_seconds - TOMBSTONE_SLACK_SECONDS))
     last = tonumber(redis.call('ZRANGE', index_key, -1, -1, 'WITHSCORES')[2])
   end
