@@ -24,15 +24,15 @@ run: build ## Start three nodes and a Redis, play a login and a revoke across th
 # One test at a time: nodes are held to their staleness bound and clients to their deadlines, on whatever cores there are.
 test: build-needs ## Run every test; on real Redis servers and real node processes
 	@.ci/install redis-server=redis-server openssl=openssl gcc=gcc
-	@swift test --no-parallel --skip '^(ClusterTests|FaultTests\.FaultRun)'
-	@swift test --no-parallel --skip-build --filter '^ClusterTests'
+	@.ci/swift-test --no-parallel --skip '^(ClusterTests|FaultTests\.FaultRun)'
+	@.ci/swift-test --no-parallel --skip-build --filter '^ClusterTests'
 
 soak: times ?= 20
 races: times ?= 1000
 
 soak: build-needs ## Repeat the propagation and fault tests (times=20)
 	@.ci/install redis-server=redis-server
-	@CURFEW_REPEAT=$(times) swift test --filter '^ClusterTests'
+	@CURFEW_REPEAT=$(times) .ci/swift-test --filter '^ClusterTests'
 
 simulate: build-needs ## Run clusters from seeds on simulated Redis, network and clocks (seeds=300 first=1)
 	@swift build -c release --product simulate --scratch-path .build-release
@@ -48,15 +48,15 @@ model: ## Check the protocol's model exhaustively, and that each rule taken out 
 
 faults: build-needs ## Three real nodes under faults that a nemesis draws, every answer checked (seconds=60 seed=N)
 	@.ci/install redis-server=redis-server openssl=openssl gcc=gcc
-	@CURFEW_FAULT_SECONDS=$(seconds) CURFEW_FAULT_SEED=$(seed) swift test --no-parallel --filter '^FaultTests'
+	@CURFEW_FAULT_SECONDS=$(seconds) CURFEW_FAULT_SEED=$(seed) .ci/swift-test --no-parallel --filter '^FaultTests'
 
 overload: build-needs ## More clients, calls and idle connections than a node takes (connections=10000; needs as many open files, twice)
 	@.ci/install redis-server=redis-server
-	@CURFEW_OVERLOAD_CONNECTIONS=$(connections) swift test --no-parallel --filter '^ClusterTests\.ClusterTests/(Overload|SlowClients|ManyStreams)'
+	@CURFEW_OVERLOAD_CONNECTIONS=$(connections) .ci/swift-test --no-parallel --filter '^ClusterTests\.ClusterTests/(Overload|SlowClients|ManyStreams)'
 
 races: build-needs ## Renewals, rotations, uses and logins against revokes on other nodes (times=1000)
 	@.ci/install redis-server=redis-server
-	@CURFEW_RACES=$(times) swift test --no-parallel --filter '^ClusterTests\.ClusterTests/(Refresh|Rotate|Races|LoginStates)'
+	@CURFEW_RACES=$(times) .ci/swift-test --no-parallel --filter '^ClusterTests\.ClusterTests/(Refresh|Rotate|Races|LoginStates)'
 
 fuzz: build-needs ## Hostile input against everything that reads it (seconds=60 for each target)
 	@swift build --build-tests

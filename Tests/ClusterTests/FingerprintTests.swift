@@ -8,11 +8,15 @@ import Testing
 extension ClusterTests {
     @Suite struct Fingerprints {
         private static let mine = "the window, the fonts, the time zone"
+        private static let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 
         private func issue(
             _ node: NodeProcess, kind: String = "web", fingerprint: String? = Self.mine
         ) async throws -> TestSession {
-            var body: [String: JSON] = ["userId": .string(ClusterHarness.newUser()), "kind": .string(kind)]
+            var body: [String: JSON] = [
+                "userId": .string(ClusterHarness.newUser()), "kind": .string(kind), "ipAddress": "192.0.2.1",
+                "userAgent": "the owner's",
+            ]
             body["fingerprint"] = fingerprint.map(JSON.string)
             let answer = try await node.api.call("POST", "/v1/issue", body: .object(body))
             guard answer.status == 201, let session = TestSession(answer.json) else {
@@ -26,7 +30,10 @@ extension ClusterTests {
             _ node: NodeProcess, _ token: String, _ fingerprint: String?
         ) async throws -> [(call: String, status: Int, code: String?)] {
             let headers =
-                [("Authorization", "Bearer \(token)")] + (fingerprint.map { [("Curfew-Fingerprint", $0)] } ?? [])
+                [
+                    ("Authorization", "Bearer \(token)"), ("X-Forwarded-For", "198.51.100.1, 203.0.113.66"),
+                    ("User-Agent", "the thief's"), ("traceparent", "00-\(Self.trace)-00f067aa0ba902b7-01"),
+                ] + (fingerprint.map { [("Curfew-Fingerprint", $0)] } ?? [])
             var answers: [(String, Int, String?)] = []
             for (method, path) in [
                 ("GET", "/v1/validate"), ("POST", "/v1/validate"), ("GET", "/v1/forward-auth"), ("GET", "/v1/csrf"),
@@ -74,6 +81,13 @@ extension ClusterTests {
                     // Once a minute at each node, however often it is shown.
                     return told.count == cluster.nodes.count
                         && told.allSatisfy { $0.contains("\"signal\":\"fingerprint_mismatch\"") }
+                }
+                for line in lines(cluster, "session.suspicious", session) {
+                    // By whom, not whose it is.
+                    #expect(
+                        line.contains(#""ipAddress":"203.0.113.66","userAgent":"the thief's""#)
+                            && line.contains("\"traceId\":\"\(Self.trace)\"") && !line.contains("the owner's"),
+                        "\(line)")
                 }
                 let key = try cluster.redis.call(["KEYS", "*:s:\(session.id)"])
                 let kept = try cluster.redis.call(["HGETALL", key])

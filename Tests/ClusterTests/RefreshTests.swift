@@ -101,6 +101,12 @@ extension ClusterTests {
             let late = try await cluster.nodes[2].api.refresh(try #require(last.refreshToken))
             #expect(late.status == 401)
             #expect(late.code == "session_revoked")
+            try await eventually("told of who used it: nobody that the proxy here names") {
+                let lines = cluster.nodes[1].log.split(separator: "\n").filter {
+                    $0.contains("\"signal\":\"refresh_token_reused\"") && $0.contains(session.id)
+                }
+                return lines.count == 1 && !lines[0].contains("ipAddress")
+            }
         }
 
         @Test("64 refreshes of one token at once over three nodes leave one living family", arguments: rounds)

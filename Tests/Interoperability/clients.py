@@ -194,7 +194,7 @@ def metadata(nodes):
     found = requests.get(f"{nodes[0].admin}/.well-known/oauth-authorization-server", timeout=10).json()
     server = AuthorizationServerMetadata(found)
     # Of RFC 8414 all but what is about tokens that are given by OAuth, and the issuer, which is no URL in `curfew dev`.
-    for name in ["jwks_uri", "response_types_supported", "grant_types_supported", "introspection_endpoint",
+    for name in ["jwks_uri", "response_types_supported", "introspection_endpoint",
                  "introspection_endpoint_auth_methods_supported", "revocation_endpoint",
                  "revocation_endpoint_auth_methods_supported"]:
         if name.endswith(("_endpoint", "_uri")):

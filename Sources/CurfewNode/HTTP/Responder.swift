@@ -47,8 +47,11 @@ struct Responder: Sendable {
         to request: Request, from peer: SocketAddress?, with writer: consuming ResponseWriter, place: CallPlace
     ) async throws {
         let trace = request.headers.values("traceparent").onlyElement.flatMap { TraceContext($0) }
-        var answer = await TraceContext.$current.withValue(trace) {
-            await self.answer(to: request, from: peer, place: place)
+        let visitor = Visitor(peer: peer, fields: request.headers, trustedProxies: calls.trustedProxies)
+        var answer = await Visitor.$current.withValue(visitor) {
+            await TraceContext.$current.withValue(trace) {
+                await self.answer(to: request, from: peer, place: place)
+            }
         }
         place.release()
         crossOrigin.add(to: &answer, for: request.headers)

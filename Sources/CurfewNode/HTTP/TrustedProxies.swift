@@ -47,7 +47,11 @@ package struct TrustedProxies: Sendable, Equatable {
 
     /// Whether this end of a connection is one of them. An address that is none, of a local socket, is not.
     func contains(_ peer: SocketAddress?) -> Bool {
-        guard let bytes = peer?.ipAddress.flatMap({ NetworkAddress.bytes(of: $0) }) else { return false }
+        peer?.ipAddress.map { contains($0) } ?? false
+    }
+
+    func contains(_ address: String) -> Bool {
+        guard let bytes = NetworkAddress.bytes(of: address) else { return false }
         return networks.contains { $0.contains(bytes) }
     }
 }

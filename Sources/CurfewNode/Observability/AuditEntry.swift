@@ -39,6 +39,8 @@ package struct AuditEntry: Sendable, Equatable {
     /// Why it ended: `logout`, `admin`, …, as the caller of revoke said.
     package var reason: String?
     package var signal: Signal?
+    /// Of the request that did it, where its caller keeps a trace: 32 hexadecimal digits.
+    package var traceID = TraceContext.current?.traceID
     /// When the session's login was, where that is known: for how long it lived. No part of the line.
     package var createdAt: WallTime?
 

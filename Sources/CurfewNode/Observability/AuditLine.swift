@@ -20,7 +20,7 @@ extension AuditEntry {
             ("event", event.rawValue), ("timestamp", timestamp.rfc3339), ("userId", user?.text),
             ("sessionId", session?.description), ("ipAddress", ipAddress), ("userAgent", userAgent),
             ("deviceId", device?.text), ("tenantId", tenant?.text), ("scope", scope), ("reason", reason),
-            ("signal", signal?.rawValue),
+            ("signal", signal?.rawValue), ("traceId", traceID),
         ]
         var writer = JSONWriter()
         writer.object { writer in

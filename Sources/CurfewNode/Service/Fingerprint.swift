@@ -69,10 +69,9 @@ extension SessionService {
     /// twice in a minute: who holds a token could fill the audit log.
     func suspect(_ presented: PresentedFingerprint, _ suspect: AuditEntry) async {
         guard case .presented(.some) = presented else { return }
-        var entry = suspect
-        (entry.event, entry.signal) = (.sessionSuspicious, .fingerprintMismatch)
-        if let session = entry.session, mismatches.mayTell(of: session, at: surroundings.uptime) { record(entry) }
-        guard configuration.revokingSignals.contains(.fingerprintMismatch), let session = entry.session else { return }
+        guard let session = suspect.session else { return }
+        if mismatches.mayTell(of: session, at: surroundings.uptime) { recordSuspicion(.fingerprintMismatch, suspect) }
+        guard configuration.revokingSignals.contains(.fingerprintMismatch) else { return }
         var options = ChangeOptions()
         options.reason = AuditEntry.Signal.fingerprintMismatch.rawValue
         // Where that fails the next one tries again: this one is refused either way.

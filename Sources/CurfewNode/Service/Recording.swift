@@ -11,6 +11,14 @@ extension SessionService {
         record(entry)
     }
 
+    /// What somebody did who may not be whom the session was issued to: told with who that is, as far as it is known.
+    func recordSuspicion(_ signal: AuditEntry.Signal, _ entry: AuditEntry) {
+        var entry = entry
+        (entry.event, entry.signal) = (.sessionSuspicious, signal)
+        (entry.ipAddress, entry.userAgent) = (Visitor.current?.ipAddress, Visitor.current?.userAgent)
+        record(entry)
+    }
+
     /// `signal`: what is suspicious about it.
     func recordLogin(
         _ request: IssueRequest, _ session: SessionID, at time: WallTime, signal: AuditEntry.Signal? = nil

@@ -33,7 +33,7 @@ extension SessionService {
         case .refused(let reason): throw .tokenRefused(reason)
         case .reused(let events):
             for event in events { driver.hear(event, in: partition) }
-            record(.sessionSuspicious, view, signal: .refreshTokenReused)
+            recordSuspicion(.refreshTokenReused, AuditEntry(.sessionSuspicious, of: view, at: clock.wall()))
             record(.sessionTerminated, view, reason: RefusalReason.refreshTokenReused.rawValue)
             throw .tokenRefused(.refreshTokenReused)
         case .renewed(let renewed, let isAgain):

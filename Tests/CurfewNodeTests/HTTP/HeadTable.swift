@@ -137,6 +137,7 @@ enum HeadTable {
         HeadCase("a host with a path", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", .malformedRequest),
         HeadCase("a host with a user", "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", .malformedRequest),
         HeadCase("a host with a blank", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", .malformedRequest),
+        HeadCase("hosts that somebody joined", "GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", .malformedRequest),
         HeadCase(
             "two authorizations", get("Authorization: Bearer a\r\nAuthorization: Bearer b\r\n"), .malformedRequest),
         HeadCase(

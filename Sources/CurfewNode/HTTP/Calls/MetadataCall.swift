@@ -15,7 +15,7 @@ extension Calls {
             writer.member("jwks_uri", stem + "/.well-known/jwks.json")
             // There must be one (section 2); of those that are registered it is the one that says so.
             writer.member("response_types_supported", strings: ["none"])
-            writer.member("grant_types_supported", strings: [])
+            // (Without grants there is no member of them: what is empty must be left out, section 3.2.)
             guard isURL || listener == .admin else { return }
             writer.member("introspection_endpoint", stem + Route.oauthStem + "introspect")
             writer.member("introspection_endpoint_auth_methods_supported", strings: ["client_secret_basic", "Bearer"])

@@ -144,8 +144,8 @@ enum Schemas {
                 ["issuer", "jwks_uri", "response_types_supported"],
                 [
                     ("issuer", text), ("jwks_uri", text), ("response_types_supported", list(of: text)),
-                    ("grant_types_supported", list(of: text)), ("introspection_endpoint", text),
-                    ("introspection_endpoint_auth_methods_supported", list(of: text)), ("revocation_endpoint", text),
+                    ("introspection_endpoint", text), ("introspection_endpoint_auth_methods_supported", list(of: text)),
+                    ("revocation_endpoint", text),
                     ("revocation_endpoint_auth_methods_supported", list(of: text)),
                 ])
         ),

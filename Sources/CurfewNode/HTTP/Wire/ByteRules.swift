@@ -35,14 +35,14 @@ extension UInt8 {
         }
     }
 
-    /// What an authority may hold: a name or address, a port, no user information.
+    /// What an authority may hold: a name or address, a port, no user information. (Nor a comma: that is several, joined by somebody.)
     var isHostCharacter: Bool {
         if isLetter || isDigit { return true }
         switch self {
         case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: ":"),
             UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "%"), UInt8(ascii: "!"), UInt8(ascii: "$"),
             UInt8(ascii: "&"), UInt8(ascii: "'"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "*"),
-            UInt8(ascii: "+"), UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "="):
+            UInt8(ascii: "+"), UInt8(ascii: ";"), UInt8(ascii: "="):
             return true
         default: return false
         }

@@ -1,0 +1,38 @@
+// Who makes a call, as far as the connection says, and where a trusted proxy stands at its other end, as far as that says. For the
+// people who read the audit log: nothing is decided by it.
+
+import HTTPTypes
+import NIOCore
+
+/// The other side of the request that the current task answers.
+struct Visitor: Sendable {
+    let peer: SocketAddress?
+    let fields: HTTPFields
+    let trustedProxies: TrustedProxies
+
+    @TaskLocal static var current: Visitor?
+
+    /// Longest user agent that is told (bytes): as long as one that issue takes.
+    static let maximumUserAgentBytes = 512
+
+    /// As it would be written to reach it, without a port. `nil` where only a proxy is known, or the end of a local socket.
+    var ipAddress: String? {
+        guard trustedProxies.contains(peer) else { return peer?.ipAddress }
+        // Each proxy adds whom it heard: from the end, the first that is no proxy of ours. What is before that anybody can write.
+        let hops = fields.values("x-forwarded-for").flatMap {
+            $0.split(separator: ",", omittingEmptySubsequences: false)
+        }
+        for hop in hops.reversed().map({ String($0.trimmingBlanks) }) where !trustedProxies.contains(hop) {
+            return NetworkAddress.bytes(of: hop) == nil ? nil : hop
+        }
+        return nil
+    }
+
+    /// `nil` where there is none, several, or one that is too long.
+    var userAgent: String? {
+        guard let text = fields.values("user-agent").onlyElement, !text.isEmpty,
+            text.utf8.count <= Self.maximumUserAgentBytes
+        else { return nil }
+        return text
+    }
+}
