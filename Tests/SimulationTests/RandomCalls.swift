@@ -169,9 +169,18 @@ struct RandomCalls {
             lifetime: SessionLifetime(
                 seconds: random.element([0, 1, 5, 60, 100, 900]), absoluteSeconds: random.element([1, 100, 1000]),
                 idleSeconds: random.element([nil, nil, 0, 3, 200])),
-            hasRefreshToken: random.chance(2), begunAt: random.chance(3) ? known.mark : nil, room: room(user),
+            hasRefreshToken: random.chance(2), mayBeRepeated: random.chance(2),
+            begunAt: random.chance(3) ? known.mark : nil, room: room(user),
             replaces: random.chance(5) ? IndexMember(session: random.element(sessions), device: nil) : nil,
-            record: SessionRecord.fields(of: request), known)
+            limits: random.chance(2) ? limits() : LoginLimits(), record: SessionRecord.fields(of: request), known)
+    }
+
+    private mutating func limits() -> LoginLimits {
+        let window = Duration.milliseconds(random.element([1, 50, 5_000]))
+        return LoginLimits(
+            maximumFailures: random.element([nil, 1, 3]),
+            logins: random.element([nil, RateLimit(count: random.element([1, 2, 5]), window: window)]),
+            name: String(random.next()))
     }
 
     private mutating func room(_ user: UserID) -> SessionRoom? {

@@ -25,6 +25,13 @@ package struct AuthenticationFailures: Sendable, Equatable {
 
 extension SessionService {
     package func report(_ failure: AuthenticationFailure) async throws(ServiceError) -> AuthenticationFailures {
+        // Before it is counted: one that has reached the limit does so once, and nobody would end what is left.
+        let endsByBurst = configuration.revokingSignals.contains(.authenticationBurst)
+        var hasEnded = false
+        if endsByBurst, let user = failure.user, try await isNextTheLast(of: user) {
+            try await endByBurst(user)
+            hasEnded = true
+        }
         let ofUser = try await count(failure.user, configuration.failureLimitOfUser)
         let fromAddress = try await count(failure.ipAddress, configuration.failureLimitFromAddress)
         var entry = AuditEntry(.authenticationFailed, at: clock.wall())
@@ -36,16 +43,25 @@ extension SessionService {
             (entry.event, entry.signal) = (.sessionSuspicious, .authenticationBurst)
             record(entry)
             // Not of the user whom somebody named last from an address that had too many.
-            if let user = failure.user, ofUser?.reachesLimit == true,
-                configuration.revokingSignals.contains(.authenticationBurst)
-            {
-                var options = ChangeOptions()
-                options.reason = AuditEntry.Signal.authenticationBurst.rawValue
-                _ = try await revoke(.user(user), options: options)
+            if endsByBurst, !hasEnded, let user = failure.user, ofUser?.reachesLimit == true {
+                try await endByBurst(user)
             }
         }
         let told = failure.user == nil ? fromAddress : ofUser
         return AuthenticationFailures(count: told?.count ?? 0, retryAfterSeconds: told?.waitSeconds ?? 0)
+    }
+
+    private func isNextTheLast(of user: UserID) async throws(ServiceError) -> Bool {
+        guard let limit = configuration.failureLimitOfUser else { return false }
+        let partition = count.partition(ofUser: user.text.utf8)
+        let key = keys.failures(of: user, in: partition)
+        return try await counted(limit, key, in: partition, onlyLooks: true).count == UInt64(limit.count - 1)
+    }
+
+    private func endByBurst(_ user: UserID) async throws(ServiceError) {
+        var options = ChangeOptions()
+        options.reason = AuditEntry.Signal.authenticationBurst.rawValue
+        _ = try await revoke(.user(user), options: options)
     }
 
     private func count(_ user: UserID?, _ limit: RateLimit?) async throws(ServiceError) -> LimitReply? {
