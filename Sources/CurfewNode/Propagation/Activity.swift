@@ -25,7 +25,12 @@ final class Activity: Sendable {
     func note(_ session: SessionID, at now: BootTime) -> Bool {
         let family = session.family
         return partitions[Int(session.partition.index)].seen.withLock { seen in
-            if seen[family] == nil, seen.count >= Self.maximumPerPartition { return false }
+            // Nearly always it is there; then one look is all.
+            if let index = seen.index(forKey: family) {
+                seen.values[index] = now
+                return true
+            }
+            guard seen.count < Self.maximumPerPartition else { return false }
             seen[family] = now
             return true
         }
