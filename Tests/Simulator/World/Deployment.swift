@@ -215,6 +215,7 @@ final class Deployment {
         let server = servers[index]
         guard server.isAlive else { return }
         server.redis.role = .primary
+        isPromoted[index] = true
         server.redis.previousReplicationID = server.redis.replicationID
         server.redis.replicationID = chance.hexDigits(40)
         server.redis.connectedReplicas = 0
