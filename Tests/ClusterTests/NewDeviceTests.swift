@@ -44,6 +44,20 @@ extension ClusterTests {
             }
         }
 
+        @Test("a login that is looked at twice, since the index still has what a tenant's revoke ended, counts once")
+        func countedOnce() async throws {
+            let options = ClusterOptions(
+                nodes: 1, arguments: ["--on-suspicious", "new_device=revoke", "--rate-limit-issue", "3/1m"])
+            try await ClusterHarness.run(options) { cluster in
+                let (user, node) = (ClusterHarness.newUser(), cluster.nodes[0])
+                #expect(try await login(user, "phone", on: node).status == 201)
+                _ = try await node.api.revoke(["tenantId": "acme"], .cluster)
+                for expected in [201, 201, 429] {
+                    #expect(try await login(user, "tablet", on: node).status == expected)
+                }
+            }
+        }
+
         @Test("under revoke such a login is 409, leaves nothing, and is told; where it may be repeated, too")
         func refused() async throws {
             let options = ClusterOptions(nodes: 2, arguments: ["--on-suspicious", "new_device=revoke"])

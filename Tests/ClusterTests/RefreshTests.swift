@@ -86,7 +86,12 @@ extension ClusterTests {
         @Test("an old refresh token ends the session on every node: 401 refresh_token_reused")
         func reuse() async throws {
             let cluster = try await SharedCluster.ready()
-            let session = try await cluster.nodes[0].api.issue(ClusterHarness.newUser(), kind: "api")
+            let login: JSON = [
+                "userId": .string(ClusterHarness.newUser()), "kind": "api", "ipAddress": "192.0.2.1",
+                "userAgent": "curl/8",
+            ]
+            let session = try #require(
+                TestSession(try await cluster.nodes[0].api.call("POST", "/v1/issue", body: login).json))
             let stolen = try #require(session.refreshToken)
             var last = session
             // More uses than the grace of ten seconds remembers.

@@ -135,7 +135,7 @@ extension RefusalReason {
 
 /// `RedisError`'s cases, as a label.
 enum RedisErrorKind: String, CaseIterable, Sendable {
-    case unavailable, timeout, overloaded, server, unproven, closed
+    case unavailable, timeout, overloaded, server, closed
     case unexpectedReply = "unexpected_reply"
 
     init(_ error: RedisError) {
@@ -143,8 +143,7 @@ enum RedisErrorKind: String, CaseIterable, Sendable {
         case .unavailable: self = .unavailable
         case .timeout: self = .timeout
         case .overloaded: self = .overloaded
-        case .server: self = .server
-        case .unproven: self = .unproven
+        case .server, .unproven: self = .server
         case .unexpectedReply: self = .unexpectedReply
         case .closed: self = .closed
         }

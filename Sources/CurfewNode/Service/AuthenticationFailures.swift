@@ -25,13 +25,10 @@ package struct AuthenticationFailures: Sendable, Equatable {
 
 extension SessionService {
     package func report(_ failure: AuthenticationFailure) async throws(ServiceError) -> AuthenticationFailures {
-        // Before it is counted: one that has reached the limit does so once, and nobody would end what is left.
+        // Before the failure that completes a burst is counted, and again behind it. It completes one only once: where Redis is lost between the
+        // two, nobody would end what there is. And a login that came in between was not locked out yet.
         let endsByBurst = configuration.revokingSignals.contains(.authenticationBurst)
-        var hasEnded = false
-        if endsByBurst, let user = failure.user, try await isNextTheLast(of: user) {
-            try await endByBurst(user)
-            hasEnded = true
-        }
+        if endsByBurst, let user = failure.user, try await isNextTheLast(of: user) { try await endByBurst(user) }
         let ofUser = try await count(failure.user, configuration.failureLimitOfUser)
         let fromAddress = try await count(failure.ipAddress, configuration.failureLimitFromAddress)
         var entry = AuditEntry(.authenticationFailed, at: clock.wall())
@@ -43,9 +40,7 @@ extension SessionService {
             (entry.event, entry.signal) = (.sessionSuspicious, .authenticationBurst)
             record(entry)
             // Not of the user whom somebody named last from an address that had too many.
-            if endsByBurst, !hasEnded, let user = failure.user, ofUser?.reachesLimit == true {
-                try await endByBurst(user)
-            }
+            if endsByBurst, let user = failure.user, ofUser?.reachesLimit == true { try await endByBurst(user) }
         }
         let told = failure.user == nil ? fromAddress : ofUser
         return AuthenticationFailures(count: told?.count ?? 0, retryAfterSeconds: told?.waitSeconds ?? 0)
@@ -88,7 +83,13 @@ extension SessionService {
             let (key, partition) = request.details.ipAddress.flatMap(place)
         else { return }
         let noted = try await send(to: partition) { followed throws(RedisError) in
-            try await followed.link.send(RedisCommand("ZCARD", [RedisArgument(key)])).integer(for: "ZCARD")
+            let count = RedisCommand("ZCARD", [RedisArgument(key)])
+            let replies = try await followed.link.pipeline([count, WriteProbe.command(keys, partition)], timeout: nil)
+            guard replies.count == 2 else { throw .unexpectedReply(operation: "ZCARD", expected: "two replies") }
+            let noted = try replies[0].checked(for: "ZCARD").integer(for: "ZCARD")
+            // A primary that may not write does not know the latest. (Nothing has run: a redirect may be followed.)
+            _ = try replies[1].checked(for: "write probe")
+            return noted
         }
         // Those that have left the window are still there.
         guard noted >= limit.count else { return }

@@ -22,8 +22,9 @@ extension SessionService {
         if case .session(let id)? = request.replaces { _ = try self.partition(of: id) }
         if request.drawn != nil, let issued = try await issuedBefore(session, request) { return issued }
         try await refuseLockedOutAddress(of: request)
-        // The script that writes the session counts it; but where something else is done before, nothing may refuse it any more.
-        let isCountedFirst = request.state != nil || request.replaces != nil
+        // The script that writes the session counts it. But where something is done before that, nothing may refuse it any more; and where
+        // much is read before it, that is for nobody whom it will refuse.
+        let isCountedFirst = request.state != nil || request.replaces != nil || configuration.sessionLimit != nil
         if isCountedFirst {
             try await refuseLockedOut(request, in: partition)
             try await countIssue(of: request.user, in: partition)
@@ -135,7 +136,6 @@ extension SessionService {
                     detail: "the user has sessions, none of them on this device, and on-suspicious ends such a login")
             case .failure(.full): throw .sessionLimitReached
             case .failure(.changed):
-                limits.logins = nil
                 // Others are quicker: not all at once again.
                 let pause = Duration.microseconds(Int64(surroundings.random() % UInt64(turn * 2_000)))
                 do { try await surroundings.sleep(for: pause) } catch { break }
