@@ -47,7 +47,7 @@ extension ClusterTests {
         @Test("a login that is looked at twice, since the index still has what a tenant's revoke ended, counts once")
         func countedOnce() async throws {
             let options = ClusterOptions(
-                nodes: 1, arguments: ["--on-suspicious", "new_device=revoke", "--rate-limit-issue", "3/1m"])
+                nodes: 1, arguments: ["--on-suspicious", "new_device=revoke", "--rate-limit-issue", "2/1m"])
             try await ClusterHarness.run(options) { cluster in
                 let (user, node) = (ClusterHarness.newUser(), cluster.nodes[0])
                 #expect(try await login(user, "phone", on: node).status == 201)
