@@ -33,6 +33,22 @@ extension ClusterTests {
             #expect(lone.status == 401 && lone.code == "token_malformed")
         }
 
+        @Test("each login has an id and tokens of its own, whatever its browser or the one before it had")
+        func fresh() async throws {
+            let node = try await SharedCluster.ready().nodes[0]
+            let user = ClusterHarness.newUser()
+            var sessions: [TestSession] = []
+            for kind in ["api", "api", "web", "web"] {
+                let former = sessions.last.map { [("Cookie", "__Host-curfew=\($0.token)")] } ?? []
+                let answer = try await node.api.call(
+                    "POST", "/v1/issue", body: ["userId": .string(user), "kind": .string(kind), "deviceId": "phone"],
+                    headers: former)
+                sessions.append(try #require(TestSession(answer.json)))
+            }
+            #expect(Set(sessions.map(\.id)).count == 4 && Set(sessions.map(\.token)).count == 4)
+            #expect(Set(sessions.compactMap(\.refreshToken)).count == 2)
+        }
+
         @Test("a cookie bomb is 431, ends nobody's session, and the next request is answered")
         func bomb() async throws {
             let cluster = try await SharedCluster.ready()

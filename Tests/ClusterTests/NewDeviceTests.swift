@@ -44,16 +44,24 @@ extension ClusterTests {
             }
         }
 
-        @Test("a login that is looked at twice, since the index still has what a tenant's revoke ended, counts once")
-        func countedOnce() async throws {
+        @Test("what is refused is no login, and counts as none; one that is looked at twice counts once")
+        func counted() async throws {
             let options = ClusterOptions(
                 nodes: 1, arguments: ["--on-suspicious", "new_device=revoke", "--rate-limit-issue", "2/1m"])
             try await ClusterHarness.run(options) { cluster in
                 let (user, node) = (ClusterHarness.newUser(), cluster.nodes[0])
                 #expect(try await login(user, "phone", on: node).status == 201)
+                for _ in 0..<5 { #expect(try await login(user, "tablet", on: node).status == 409) }
+                for _ in 0..<5 { #expect(try await login(user, "phone", on: node, ["state": "none"]).status == 409) }
+                // The index still has what a tenant's revoke ended.
                 _ = try await node.api.revoke(["tenantId": "acme"], .cluster)
-                for expected in [201, 201, 429] {
-                    #expect(try await login(user, "tablet", on: node).status == expected)
+                #expect(try await login(user, "tablet", on: node).status == 201)
+                for device in ["tablet", "watch"] {
+                    #expect(try await login(user, device, on: node).status == 429)
+                }
+                try await eventually("each is told, without an id") {
+                    let refused = node.log.split(separator: "\n").filter { $0.contains("\"signal\":\"new_device\"") }
+                    return refused.count == 5 && refused.allSatisfy { !$0.contains("sessionId") }
                 }
             }
         }

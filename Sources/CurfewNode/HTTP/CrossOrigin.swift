@@ -44,7 +44,7 @@ struct CrossOriginFields: Sendable {
     private static let maximumAge = 600
     private static let requestFields =
         "Authorization, Content-Type, Curfew-Activity, Curfew-At-Least, Curfew-Consistency, Curfew-Fingerprint, Idempotency-Key, "
-        + "Last-Event-ID, X-CSRF-Token"
+        + "Last-Event-ID, traceparent, tracestate, X-CSRF-Token"
 
     /// Lets a page of an allowed origin read the answer.
     func add(to answer: inout Answer, for fields: HTTPFields) {
@@ -53,7 +53,7 @@ struct CrossOriginFields: Sendable {
         guard let origin = origin(of: fields) else { return }
         answer.fields += [
             ("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Credentials", "true"),
-            ("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate"),
+            ("Access-Control-Expose-Headers", "RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate"),
         ]
     }
 

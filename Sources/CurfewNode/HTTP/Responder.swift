@@ -47,7 +47,9 @@ struct Responder: Sendable {
         to request: Request, from peer: SocketAddress?, with writer: consuming ResponseWriter, place: CallPlace
     ) async throws {
         let trace = request.headers.values("traceparent").onlyElement.flatMap { TraceContext($0) }
-        let visitor = Visitor(peer: peer, fields: request.headers, trustedProxies: calls.trustedProxies)
+        let visitor = Visitor(
+            peer: peer, fields: request.headers, trustedProxies: calls.trustedProxies,
+            isByBackend: table.kind == .admin)
         var answer = await Visitor.$current.withValue(visitor) {
             await TraceContext.$current.withValue(trace) {
                 await self.answer(to: request, from: peer, place: place)

@@ -9,6 +9,8 @@ struct Visitor: Sendable {
     let peer: SocketAddress?
     let fields: HTTPFields
     let trustedProxies: TrustedProxies
+    /// The call is made on somebody's behalf, by who holds an API key: only what a trusted proxy forwards is about that somebody.
+    var isByBackend = false
 
     @TaskLocal static var current: Visitor?
 
@@ -17,7 +19,7 @@ struct Visitor: Sendable {
 
     /// As it would be written to reach it, without a port. `nil` where only a proxy is known, or the end of a local socket.
     var ipAddress: String? {
-        guard trustedProxies.contains(peer) else { return peer?.ipAddress }
+        guard trustedProxies.contains(peer) else { return isByBackend ? nil : peer?.ipAddress }
         // Each proxy adds whom it heard: from the end, the first that is no proxy of ours. What is before that anybody can write.
         let hops = fields.values("x-forwarded-for").flatMap {
             $0.split(separator: ",", omittingEmptySubsequences: false)
@@ -30,7 +32,7 @@ struct Visitor: Sendable {
 
     /// `nil` where there is none, several, or one that is too long.
     var userAgent: String? {
-        guard let text = fields.values("user-agent").onlyElement, !text.isEmpty,
+        guard !isByBackend, let text = fields.values("user-agent").onlyElement, !text.isEmpty,
             text.utf8.count <= Self.maximumUserAgentBytes
         else { return nil }
         return text

@@ -50,7 +50,7 @@ extension SessionService {
         guard let limit = configuration.failureLimitOfUser else { return false }
         let partition = count.partition(ofUser: user.text.utf8)
         let key = keys.failures(of: user, in: partition)
-        return try await counted(limit, key, in: partition, onlyLooks: true).count == UInt64(limit.count - 1)
+        return try await looked(limit, key, in: partition).count == UInt64(limit.count - 1)
     }
 
     private func endByBurst(_ user: UserID) async throws(ServiceError) {
@@ -74,7 +74,7 @@ extension SessionService {
     func refuseLockedOut(_ request: IssueRequest, in partition: Partition) async throws(ServiceError) {
         guard !request.isAfterLockout, let limit = configuration.failureLimitOfUser else { return }
         let key = keys.failures(of: request.user, in: partition)
-        try refuse(.failuresOfUser, limit, try await counted(limit, key, in: partition, onlyLooks: true))
+        try refuse(.failuresOfUser, limit, try await looked(limit, key, in: partition))
     }
 
     /// Throws `rateLimited` where the address that the request names had too many.
@@ -93,7 +93,7 @@ extension SessionService {
         }
         // Those that have left the window are still there.
         guard noted >= limit.count else { return }
-        try refuse(.failuresFromAddress, limit, try await counted(limit, key, in: partition, onlyLooks: true))
+        try refuse(.failuresFromAddress, limit, try await looked(limit, key, in: partition))
     }
 
     private func refuse(

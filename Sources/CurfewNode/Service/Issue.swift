@@ -11,7 +11,6 @@ extension SessionService {
         let partition = count.partition(ofUser: request.user.text.utf8)
         let drawn = request.drawn ?? (surroundings.random(), surroundings.random())
         let session = SessionID(partition: partition, high: drawn.high, low: drawn.low).family
-        let settings = configuration.settings(of: request.kind)
         var request = request
         request.fingerprintCode = request.fingerprint.map {
             keyRing.fingerprintCode(of: Array($0.utf8), for: session, at: clock.wall())
@@ -22,13 +21,18 @@ extension SessionService {
         if case .session(let id)? = request.replaces { _ = try self.partition(of: id) }
         if request.drawn != nil, let issued = try await issuedBefore(session, request) { return issued }
         try await refuseLockedOutAddress(of: request)
-        // The script that writes the session counts it. But where something is done before that, nothing may refuse it any more; and where
-        // much is read before it, that is for nobody whom it will refuse.
-        let isCountedFirst = request.state != nil || request.replaces != nil || configuration.sessionLimit != nil
-        if isCountedFirst {
-            try await refuseLockedOut(request, in: partition)
-            try await countIssue(of: request.user, in: partition)
+        let limits = try await reserve(request, in: partition)
+        do throws(ServiceError) {
+            return try await issue(request, session, in: partition, limits)
+        } catch {
+            if limits.isCounted { await unreserve(error, limits, request.user, in: partition) }
+            throw error
         }
+    }
+
+    private func issue(
+        _ request: IssueRequest, _ session: SessionID, in partition: Partition, _ limits: LoginLimits
+    ) async throws(ServiceError) -> IssuedSession {
         var begunAt: Stamp?
         if let state = request.state {
             // It is gone once it was asked for: not before the session can be written.
@@ -37,7 +41,6 @@ extension SessionService {
         }
         let replaced = try await replaced(by: request)
         let wallBefore = clock.wall()
-        let limits = isCountedFirst ? LoginLimits() : limits(of: request)
         guard let reply = try await written(session, request, begunAt: begunAt, replaces: replaced, limits) else {
             // Another attempt of the same call was quicker.
             if let issued = try await issuedBefore(session, request) { return issued }
@@ -56,7 +59,8 @@ extension SessionService {
         }
         return try issued(
             request, session, issuedAt: reply.issuedAt, stamp: reply.stamp, version: reply.permissionsVersion,
-            sessionExpiresAt: WallTime(seconds: reply.issuedAt.seconds + settings.lifetime.components.seconds))
+            sessionExpiresAt: WallTime(
+                seconds: reply.issuedAt.seconds + configuration.settings(of: request.kind).lifetime.components.seconds))
     }
 
     private func issued(
@@ -120,18 +124,17 @@ extension SessionService {
             case .success(let reply): return reply
             case .failure(.locked): try await refuseLockedOut(request, in: partition)
             case .failure(.limited):
-                try await countIssue(of: request.user, in: partition)
-                limits.logins = nil
+                try await countIssue(of: request.user, limits.name, in: partition)
+                limits.isCounted = true
             case .failure(.taken): return nil
             case .failure(.cutOff):
                 throw .conflict(detail: "the user was logged out everywhere since this login was begun")
             case .failure(.newDevice):
-                limits.logins = nil
                 guard try await hasLivingSession(request.user, besides: session) else {
                     isKnownDevicesOnly = false
                     continue
                 }
-                recordLogin(request, session, at: clock.wall(), signal: .newDevice)
+                recordLogin(request, nil, at: clock.wall(), signal: .newDevice)
                 throw .conflict(
                     detail: "the user has sessions, none of them on this device, and on-suspicious ends such a login")
             case .failure(.full): throw .sessionLimitReached

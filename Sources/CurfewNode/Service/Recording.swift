@@ -19,9 +19,9 @@ extension SessionService {
         record(entry)
     }
 
-    /// `signal`: what is suspicious about it.
+    /// `signal`: what is suspicious about it. `session`: `nil` of a login that was refused.
     func recordLogin(
-        _ request: IssueRequest, _ session: SessionID, at time: WallTime, signal: AuditEntry.Signal? = nil
+        _ request: IssueRequest, _ session: SessionID?, at time: WallTime, signal: AuditEntry.Signal? = nil
     ) {
         var entry = AuditEntry(signal == nil ? .sessionCreated : .sessionSuspicious, at: time)
         entry.signal = signal

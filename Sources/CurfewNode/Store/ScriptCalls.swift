@@ -103,7 +103,7 @@ package struct ScriptCalls: Sendable {
                     tenant?.text ?? "", begunAt.map { String($0.microseconds) } ?? "",
                     lifetime.idleSeconds.map { String($0) } ?? "", room.map { String($0.limit.maximum) } ?? "",
                     room?.limit.evictsOldest == true ? "1" : "0", isKnownDevicesOnly ? "1" : "0",
-                    limits.maximumFailures.map { String($0) } ?? "", limits.logins.map { String($0.count) } ?? "",
+                    limits.maximumFailures.map { String($0) } ?? "", limits.maximumLogins.map { String($0) } ?? "",
                     limits.logins.map { String($0.window.wholeMilliseconds) } ?? "", limits.name,
                     mayBeRepeated ? "1" : "0", String(others.count),
                 ] + others.flatMap { [$0.member.session.family.description, $0.member.text, $0.mark] } + record)

@@ -38,6 +38,19 @@ import Testing
         #expect(visitor.ipAddress == one.expected)
     }
 
+    @Test("a backend is no visitor, and tells of one only through a trusted proxy")
+    func backend() throws {
+        func told(_ peer: String, _ forwarded: [String]) throws -> Visitor {
+            var visitor = try Self.visitor(
+                peer, forwarded.map { ("X-Forwarded-For", $0) } + [("User-Agent", "backend/1")], trusted: "10.0.0.0/8")
+            visitor.isByBackend = true
+            return visitor
+        }
+        #expect(try told("192.0.2.7", []).ipAddress == nil && told("192.0.2.7", ["203.0.113.66"]).ipAddress == nil)
+        #expect(try told("10.0.0.1", ["203.0.113.66"]).ipAddress == "203.0.113.66")
+        #expect(try told("10.0.0.1", ["203.0.113.66"]).userAgent == nil)
+    }
+
     @Test("one user agent, of a length that issue takes, too")
     func userAgent() throws {
         func told(_ values: [String]) throws -> String? {

@@ -35,10 +35,10 @@ enum OpenAPI {
         var codes: [ProblemCode] = [.malformedRequest, .unknownField]
         if case .role = route.access { codes += [.valueOutOfRange, .apiKeyInvalid, .forbidden] }
         switch route.body {
-        case .json, .optional, .form: codes += [.bodyTooLarge, .unsupportedMediaType]
+        case .json, .optional, .form: codes.append(.unsupportedMediaType)
         case .absent, .ignored: break
         }
-        codes.append(.headTooLarge)
+        codes += [.headTooLarge, .bodyTooLarge]
         return codes + route.problems
     }
 }

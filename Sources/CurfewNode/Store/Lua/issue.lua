@@ -23,11 +23,7 @@ local head = open_head()
 local session, member, user, limit = ARGV[14], ARGV[15], ARGV[19], tonumber(ARGV[23])
 local record_key, index_key, due_key = KEYS[8], KEYS[7], KEYS[6]
 if ARGV[26] ~= '' and redis.call('ZCARD', KEYS[9]) >= tonumber(ARGV[26]) then return 'locked' end
-if ARGV[27] ~= '' then
-  if redis.call('ZCARD', KEYS[10]) >= tonumber(ARGV[27]) then return 'limited' end
-  redis.call('ZADD', KEYS[10], integer(now_microseconds), ARGV[29])
-  redis.call('PEXPIRE', KEYS[10], ARGV[28])
-end
+if ARGV[27] ~= '' and redis.call('ZCARD', KEYS[10]) >= tonumber(ARGV[27]) then return 'limited' end
 if ARGV[30] == '1' then
   local revoked, expired = unpack(redis.call('ZMSCORE', revoked_key, 's:' .. session, 'x:' .. session))
   if revoked or expired or redis.call('EXISTS', record_key) == 1 then return 'taken' end
@@ -101,6 +97,10 @@ end
 finish(leaving, ARGV[11])
 finish(replaced, 'replaced')
 
+if ARGV[27] ~= '' then
+  redis.call('ZADD', KEYS[10], integer(now_microseconds), ARGV[29])
+  redis.call('PEXPIRE', KEYS[10], ARGV[28])
+end
 local life = tonumber(ARGV[17])
 -- The longest that any session may last: how long the cutoffs of a tenant and of everyone are kept.
 if life > head.life then redis.call('HSET', head_key, 'life', integer(life)) end
