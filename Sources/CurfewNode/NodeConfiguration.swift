@@ -201,7 +201,9 @@ package struct KindSettings: Sendable, Equatable {
 
 /// What one listener takes before it answers with a refusal.
 package struct ListenerLimits: Sendable, Equatable {
-    package var maximumConnections = 10_000
+    package var maximumConnections = 12_000
+    /// Of the public listener's connections. The rest is for who asks and goes.
+    package var maximumEventStreams = 10_000
     /// Calls that are being worked on, validate's fast path aside.
     package var maximumCalls = 1_000
     package var maximumBodyBytes = 64 * 1024
@@ -212,6 +214,11 @@ package struct ListenerLimits: Sendable, Equatable {
     package var idleTimeout = Duration.seconds(75)
 
     package init() {}
+
+    /// Event streams where the public listener takes so many connections: nine tenths of them at most.
+    func eventStreams(of connections: Int) -> Int {
+        min(maximumEventStreams, max(1, connections - connections / 10))
+    }
 }
 
 /// A caller of the admin listener: a name, SHA-256 of its key, what it may do.

@@ -96,6 +96,67 @@ extension ClusterTests {
             #expect(seen == sessions.map { $0["sessionId"].string })
         }
 
+        @Test("what issue was told is read back, each where it belongs")
+        func details() async throws {
+            let cluster = try await SharedCluster.ready()
+            let user = ClusterHarness.newUser()
+            let told: [String: JSON] = [
+                "deviceId": "phone", "tenantId": "acme", "device": ["name": "Pixel 9", "platform": "android"],
+                "ipAddress": "203.0.113.9", "location": "Oslo, NO", "userAgent": "Mozilla/5.0 (Linux; Android 15)",
+                "authMethods": ["pwd", "otp"], "attributes": ["plan": "pro"],
+            ]
+            let issued = try await cluster.nodes[0].api.call(
+                "POST", "/v1/issue", body: .object(told.merging(["userId": .string(user), "kind": "remember"]) { $1 }))
+            let session = try #require(TestSession(issued.json))
+            let one = try await cluster.nodes[1].api.call("GET", "/v1/sessions/\(session.id)").json
+            let listed = try await cluster.nodes[2].api.call("GET", "/v1/users/\(user)/sessions").json["sessions"].array
+            let own = try await cluster.nodes[1].api.call(
+                "GET", "/v1/sessions", on: .public, headers: [("Authorization", "Bearer \(session.token)")])
+            for view in [one] + listed + own.json["sessions"].array {
+                for (name, value) in told { #expect(view[name] == value, "\(name)") }
+                #expect(view["userId"].string == user && view["kind"] == "remember")
+            }
+            #expect(listed.count == 1 && own.json["sessions"].array.count == 1)
+        }
+
+        @Test("the session that was used last comes first; what ends or begins meanwhile takes nobody else off a page")
+        func order() async throws {
+            let cluster = try await SharedCluster.ready()
+            let user = ClusterHarness.newUser()
+            var sessions: [TestSession] = []
+            for second in 0..<4 {
+                if let last = sessions.last {
+                    // Moments are told in whole seconds.
+                    let made = try await cluster.nodes[0].api.call("GET", "/v1/sessions/\(last.id)").json["createdAt"]
+                    try await eventually("another second") { try await Self.second(cluster) != made.string }
+                }
+                sessions.append(try await cluster.nodes[second % 3].api.issue(user, kind: "remember"))
+            }
+            let newestFirst = Array(sessions.map(\.id).reversed())
+            func page(_ cursor: String?) async throws -> JSON {
+                let suffix = cursor.map { "&cursor=\($0)" } ?? ""
+                return try await cluster.nodes[1].api.call("GET", "/v1/users/\(user)/sessions?limit=1\(suffix)").json
+            }
+            let first = try await page(nil)
+            #expect(first["sessions"].array.map { $0["sessionId"].string } == [newestFirst[0]])
+            // The first, which was seen, ends; another begins, and is newer than all that is still to come.
+            _ = try await cluster.nodes[2].api.revoke(["sessionId": .string(newestFirst[0])], .cluster)
+            _ = try await cluster.nodes[0].api.issue(user, kind: "remember")
+            var (seen, next) = ([String](), first["nextCursor"].string)
+            while let cursor = next {
+                let answer = try await page(cursor)
+                seen += answer["sessions"].array.compactMap { $0["sessionId"].string }
+                next = answer["nextCursor"].string
+            }
+            #expect(seen == Array(newestFirst[1...]))
+        }
+
+        /// By Redis' clock.
+        private static func second(_ cluster: ClusterHarness) async throws -> String? {
+            let probe = try await cluster.nodes[0].api.issue(ClusterHarness.newUser())
+            return try await cluster.nodes[0].api.call("GET", "/v1/sessions/\(probe.id)").json["createdAt"].string
+        }
+
         @Test("people end their own sessions one by one; every other user's are not found, and live on")
         func endOne() async throws {
             let cluster = try await SharedCluster.ready()

@@ -56,10 +56,16 @@ extension Setting {
             "Set cookies without Secure and the __Host- prefix, for development over http on a loopback address."
         ) { configuration, text throws(Expectation) in configuration.insecureCookies = try flag(text) },
         .init(
-            "max-connections", .listeners, form: "count", default: "10000",
+            "max-connections", .listeners, form: "count", default: "12000",
             "Connections that each listener has at once, 1 to 1000000; one more ends the one that was idle longest."
         ) { configuration, text throws(Expectation) in
             configuration.limits.maximumConnections = try count(text, in: 1...1_000_000)
+        },
+        .init(
+            "max-event-streams", .listeners, form: "count", default: "10000",
+            "Event streams that the node has at once, 1 to 1000000; at most nine tenths of max-connections."
+        ) { configuration, text throws(Expectation) in
+            configuration.limits.maximumEventStreams = try count(text, in: 1...1_000_000)
         },
         .init(
             "max-calls", .listeners, form: "count", default: "1000",

@@ -18,7 +18,7 @@ package struct HTTPListeners: Sendable {
         group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
         onListening: @escaping @Sendable (_ isAdmin: Bool, _ address: ListenAddress) -> Void = { _, _ in }
     ) {
-        let connections = HTTPListeners.maximumConnections(configuration.limits, logger: logger)
+        let files = OpenFiles.raiseLimit()
         let fastPath = FastPath(
             keyRing: service.currentKeyRing, table: service.table, clock: service.clock,
             activity: service.driver.activity,
@@ -26,6 +26,8 @@ package struct HTTPListeners: Sendable {
         var quiet = logger
         quiet.logLevel = .critical
         listeners = ListenerKind.allCases.map { [quiet] kind in
+            let connections = HTTPListeners.connections(of: kind, configuration.limits, files: files, logger)
+            if kind == .public { service.driver.streams.limit(to: configuration.limits.eventStreams(of: connections)) }
             let table = RouteTable(kind)
             let responder = Responder(
                 table: table, keys: keys,
@@ -58,13 +60,14 @@ package struct HTTPListeners: Sendable {
     }
 
     /// As many as asked for, as long as the system lets this process have so many files.
-    private static func maximumConnections(_ limits: ListenerLimits, logger: Logger) -> Int {
-        let files = OpenFiles.raiseLimit()
-        let possible = OpenFiles.connectionsPerListener(limit: files)
+    private static func connections(
+        of kind: ListenerKind, _ limits: ListenerLimits, files: Int, _ logger: Logger
+    ) -> Int {
+        let possible = OpenFiles.connections(of: kind, limit: files)
         guard possible < limits.maximumConnections else { return limits.maximumConnections }
         logger.warning(
             "fewer connections than max-connections: the limit of open files (ulimit -n) has room for no more",
-            metadata: ["connections": "\(possible)", "open_files": "\(files)"])
+            metadata: ["listener": "\(kind)", "connections": "\(possible)", "open_files": "\(files)"])
         return possible
     }
 

@@ -31,9 +31,15 @@ enum OpenFiles {
         return Int(clamping: limit.rlim_cur)
     }
 
-    /// Connections that each listener can have at once under a limit, besides those that it only tells to go.
-    static func connectionsPerListener(limit: Int) -> Int {
-        let share = (limit - reserve) / ListenerKind.allCases.count
+    /// Connections that a listener can have at once under a limit, besides those that it only tells to go. Three quarters of the files are
+    /// for the public one, which has the devices.
+    static func connections(of kind: ListenerKind, limit: Int) -> Int {
+        let files = max(0, limit - reserve)
+        let share =
+            switch kind {
+            case .public: files - files / 4
+            case .admin: files / 4
+            }
         return max(1, share - min(ListenerConnections.refusalsAtOnce, share / 10))
     }
 }

@@ -93,7 +93,7 @@ extension RouteTable {
             Route(
                 call: .endOwnSession, method: .delete, path: "/v1/sessions/{id}", access: .session,
                 summary: "Ends one of the caller's own sessions, like revoke.", body: .absent,
-                query: changeParameters, headers: [crossSiteHeader],
+                query: changeParameters(reason: "logout"), headers: [crossSiteHeader],
                 answers: [(200, "Change"), (202, "Change")],
                 problems: validateProblems + [.notFound, .crossSiteTokenFailed]),
             describing(access: .open),
@@ -301,18 +301,23 @@ extension RouteTable {
         .sessionSuperseded, .sessionNotFound, .deviceMismatch, .revocationStateStale, .redisUnavailable, .overloaded,
     ]
 
-    private static let changeParameters: [Route.Parameter] = [
-        .init(
-            name: "wait", summary: "Until every node enforces it.",
-            schema: #"{"type":"string","enum":["none","cluster"],"default":"none"}"#),
-        .init(
-            name: "timeoutMs", summary: "How long to wait at most.",
-            schema: #"{"type":"integer","minimum":1,"maximum":60000}"#),
-        .init(
-            name: "durability", summary: "Until a replica has it.",
-            schema: #"{"type":"string","enum":["primary","replica"],"default":"primary"}"#),
-        .init(
-            name: "reason", summary: "At most 64 bytes.", schema: #"{"type":"string","maxLength":64,"default":"admin"}"#
-        ),
-    ]
+    private static let changeParameters = changeParameters(reason: "admin")
+
+    private static func changeParameters(reason: String) -> [Route.Parameter] {
+        [
+            .init(
+                name: "wait", summary: "Until every node enforces it.",
+                schema: #"{"type":"string","enum":["none","cluster"],"default":"none"}"#),
+            .init(
+                name: "timeoutMs", summary: "How long to wait at most.",
+                schema: #"{"type":"integer","minimum":1,"maximum":60000}"#),
+            .init(
+                name: "durability", summary: "Until a replica has it.",
+                schema: #"{"type":"string","enum":["primary","replica"],"default":"primary"}"#),
+            .init(
+                name: "reason", summary: "At most 64 bytes.",
+                schema: #"{"type":"string","maxLength":64,"default":"\#(reason)"}"#
+            ),
+        ]
+    }
 }

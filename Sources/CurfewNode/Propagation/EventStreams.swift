@@ -8,8 +8,10 @@ import Synchronization
 enum StreamSignal: Sendable {
     /// This event was applied.
     case event(Event)
-    /// Something was, or a while has passed.
+    /// Something was.
     case look
+    /// A while has passed.
+    case quiet
     /// The stream's token has run out.
     case expired
 }
@@ -46,13 +48,16 @@ package final class EventStreams: Sendable {
         var lastNumber: UInt64 = 0
         var seconds: UInt64 = 0
         var isClosed = false
+        var maximum: Int
     }
 
-    private let state = Mutex(State())
-    private let maximum: Int
+    private let state: Mutex<State>
 
     /// At most so many at once.
-    package init(maximum: Int) { self.maximum = maximum }
+    package init(maximum: Int) { state = Mutex(State(maximum: maximum)) }
+
+    /// From now on at most so many; those that there are stay.
+    func limit(to maximum: Int) { state.withLock { $0.maximum = maximum } }
 
     /// Streams that are open.
     package var count: Int { state.withLock { $0.subscribers.count } }
@@ -62,7 +67,7 @@ package final class EventStreams: Sendable {
         let (stream, signals) = AsyncStream.makeStream(
             of: StreamSignal.self, bufferingPolicy: .bufferingNewest(Self.maximumSignals))
         let (number, oldest) = state.withLock { state -> (UInt64?, Subscriber?) in
-            guard !state.isClosed, state.subscribers.count < maximum else { return (nil, nil) }
+            guard !state.isClosed, state.subscribers.count < state.maximum else { return (nil, nil) }
             let others = state.bySession[subject.session.family] ?? []
             let oldest = others.count < Self.maximumOfSession ? nil : others.min().flatMap { state.subscribers[$0] }
             state.lastNumber += 1
@@ -123,7 +128,7 @@ package final class EventStreams: Sendable {
             }
             return (quiet, expired)
         }
-        for subscriber in quiet { subscriber.signals.yield(.look) }
+        for subscriber in quiet { subscriber.signals.yield(.quiet) }
         for subscriber in expired { subscriber.signals.yield(.expired) }
     }
 

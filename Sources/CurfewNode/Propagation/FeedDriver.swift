@@ -64,8 +64,8 @@ package final class FeedDriver: Sendable {
         self.surroundings = surroundings
         bounds = FeedBounds(staleness: configuration.stalenessBound)
         pollInterval = configuration.pollInterval
-        // The other half is for who asks and goes.
-        streams = EventStreams(maximum: max(1, configuration.limits.maximumConnections / 2))
+        streams = EventStreams(
+            maximum: configuration.limits.eventStreams(of: configuration.limits.maximumConnections))
         activity = Activity(count: table.count)
         activityInterval = configuration.activityInterval
         activityTurn = configuration.activityTurn

@@ -132,12 +132,20 @@ extension SessionService {
             }
             return true
         }
+        var isEndSeen = false
         // What there is already; what comes now is signalled.
         guard try await look(nil) else { return }
         for await signal in events.signals {
             switch signal {
             case .event(let event): guard try await look(event) else { return }
             case .look: guard try await look(nil) else { return }
+            case .quiet:
+                // What ended the session comes behind this, and says why; the next one looks, should it have got lost.
+                if !isEndSeen, isOver(claims) {
+                    isEndSeen = true
+                } else {
+                    guard try await look(nil) else { return }
+                }
             case .expired:
                 // Renewed, it goes on under its new token.
                 let isAlive = try await record(of: claims.session).map { clock.wall() < $0.expiresAt } ?? false
@@ -152,6 +160,10 @@ extension SessionService {
         let applied = table.withPartition(partition) { $0.feed.applied }
         return SessionEvent(
             news: news, id: id ?? applied.map { FenceToken(partition: partition, position: $0) }, at: clock.wall())
+    }
+
+    private func isOver(_ claims: Claims) -> Bool {
+        if case .live = standing(claims) { false } else { true }
     }
 
     private func standing(_ claims: Claims) -> Standing {

@@ -36,6 +36,7 @@ struct ListenerFlags: ParsableArguments {
     @Option(setting: "cors-origins") var corsOrigins: String?
     @Flag(name: .customLong("insecure-cookies"), help: help(of: "insecure-cookies")) var insecureCookies = false
     @Option(setting: "max-connections") var maxConnections: String?
+    @Option(setting: "max-event-streams") var maxEventStreams: String?
     @Option(setting: "max-calls") var maxCalls: String?
 }
 

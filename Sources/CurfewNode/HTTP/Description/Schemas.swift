@@ -26,12 +26,16 @@ enum Schemas {
         of: ##"{"type":"string","pattern":"^[!#-+\\--\\[\\]-~]{1,128}$"}"##, maximum: 256)
     private static func text(upTo maximum: Int) -> String { #"{"type":"string","maxLength":\#(maximum)}"# }
 
-    private static let changeOptions: [(String, String)] = [
-        ("wait", #"{"type":"string","enum":["none","cluster"],"default":"none"}"#),
-        ("timeoutMs", #"{"type":"integer","minimum":1,"maximum":60000}"#),
-        ("durability", #"{"type":"string","enum":["primary","replica"],"default":"primary"}"#),
-        ("reason", #"{"type":"string","maxLength":64,"default":"admin"}"#),
-    ]
+    private static let changeOptions = changeOptions(reason: "admin")
+
+    private static func changeOptions(reason: String) -> [(String, String)] {
+        [
+            ("wait", #"{"type":"string","enum":["none","cluster"],"default":"none"}"#),
+            ("timeoutMs", #"{"type":"integer","minimum":1,"maximum":60000}"#),
+            ("durability", #"{"type":"string","enum":["primary","replica"],"default":"primary"}"#),
+            ("reason", #"{"type":"string","maxLength":64,"default":"\#(reason)"}"#),
+        ]
+    }
 
     private static let requests: [(name: String, json: String)] = [
         (
@@ -65,7 +69,7 @@ enum Schemas {
             object(
                 [],
                 [("scope", #"{"type":"string","enum":["current","others","device","all"],"default":"current"}"#)]
-                    + changeOptions, isOpen: false)
+                    + changeOptions(reason: "logout"), isOpen: false)
         ),
         (
             "StateRequest",
