@@ -47,15 +47,28 @@ import Testing
         return try await node.service.issue(request)
     }
 
+    /// How a session can go on.
+    private enum Way: CaseIterable {
+        case refresh, rotation
+        /// By a token, in front of an application; of kind `api` there is none.
+        case proxy
+    }
+
     /// Answers `nil` where there is nothing to renew any more.
-    private func renewed(_ kept: Kept, _ node: MovedNode) async throws -> IssuedSession? {
+    private func renewed(_ kept: Kept, _ way: Way, _ node: MovedNode) async throws -> IssuedSession? {
         do throws(ServiceError) {
-            return try await node.service.refresh(kept.credential, from: .notAsked)
-        } catch {
-            guard case .tokenRefused(let reason) = error, [.sessionExpired, .sessionNotFound].contains(reason) else {
-                throw error
+            switch way {
+            case .rotation: return try await node.service.rotate(kept.issued.session, RotateRequest())
+            case .proxy where kept.issued.kind != .api:
+                return try await node.service.renewed(by: Array(kept.issued.token.utf8), from: .notAsked)
+            case .refresh, .proxy: return try await node.service.refresh(kept.credential, from: .notAsked)
             }
-            return nil
+        } catch {
+            switch error {
+            case .tokenRefused(.sessionExpired), .tokenRefused(.sessionNotFound): return nil
+            case .conflict where way == .rotation, .notFound where way == .rotation: return nil
+            default: throw error
+            }
         }
     }
 
@@ -84,13 +97,15 @@ import Testing
                     let due = min(kept.end, idleEnd ?? .max)
                     // Too near to be told.
                     guard abs(node.now - due) > 30 else { continue }
-                    guard let issued = try await renewed(kept, node) else {
-                        #expect(node.now > due, "\(kept.issued.kind) ended \(due - node.now) s early")
+                    let way = Way.allCases.randomElement(using: &generator) ?? .refresh
+                    guard let issued = try await renewed(kept, way, node) else {
+                        #expect(node.now > due, "\(kept.issued.kind) by \(way) ended \(due - node.now) s early")
                         if due == kept.end { byAge += 1 } else { byIdling += 1 }
                         sessions[index] = Kept(try await login(kept.issued.kind, node), settings)
                         continue
                     }
-                    #expect(node.now < due, "\(kept.issued.kind) was renewed \(node.now - due) s after its end")
+                    #expect(
+                        node.now < due, "\(kept.issued.kind) by \(way) was renewed \(node.now - due) s after its end")
                     let last = kept.createdAt + settings.absoluteLifetime.components.seconds
                     let end = min(node.now + settings.lifetime.components.seconds, last)
                     #expect(abs(issued.sessionExpiresAt.seconds - end) <= 2)
