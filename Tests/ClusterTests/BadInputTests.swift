@@ -35,6 +35,50 @@ extension ClusterTests {
             #expect(node.exit == nil)
         }
 
+        @Test("what ends or changes sessions says which of its options is wrong, and ends nothing")
+        func changes() async throws {
+            let node = try await SharedCluster.ready().nodes[0]
+            let session = try await node.api.issue(ClusterHarness.newUser())
+            let own = [("Authorization", "Bearer \(session.token)")]
+            let calls: [(listener: Listener, path: String)] = [
+                (.admin, "/v1/sessions/\(session.id)"), (.public, "/v1/sessions/\(session.id)"),
+                (.admin, "/v1/users/\(session.user)/sessions"),
+            ]
+            let wrong: [(query: String, code: String)] = [
+                ("wait=maybe", "value_out_of_range"), ("wait=", "value_out_of_range"),
+                ("timeoutMs=0", "value_out_of_range"), ("timeoutMs=60001", "value_out_of_range"),
+                ("timeoutMs=1.5", "value_out_of_range"), ("timeoutMs=soon", "value_out_of_range"),
+                ("durability=two", "value_out_of_range"),
+                ("reason=\(String(repeating: "x", count: 65))", "value_out_of_range"),
+                ("wait=cluster&wait=none", "unknown_field"), ("until=now", "unknown_field"),
+            ]
+            for call in calls {
+                for (query, code) in wrong {
+                    let answer = try await node.api.call(
+                        "DELETE", "\(call.path)?\(query)", on: call.listener,
+                        headers: call.listener == .public ? own : [])
+                    expectProblem(answer, 400, [code], "\(call.path)?\(query) on \(call.listener)")
+                }
+            }
+            for (query, code) in [("except=ses_1", "value_out_of_range"), ("except=", "value_out_of_range")] {
+                let answer = try await node.api.call("DELETE", "/v1/users/\(session.user)/sessions?\(query)")
+                expectProblem(answer, 400, [code], query)
+            }
+            let permissions: [(body: String, code: String)] = [
+                (#"{"permissions":"all"}"#, "malformed_request"), (#"{"permissions":[1]}"#, "malformed_request"),
+                (#"{}"#, "malformed_request"), (#"{"permissions":["a b"]}"#, "value_out_of_range"),
+                (#"{"permissions":[],"force":true}"#, "unknown_field"),
+                (#"{"permissions":[],"wait":"maybe"}"#, "value_out_of_range"),
+                (#"{"permissions":[],"timeoutMs":0}"#, "value_out_of_range"),
+            ]
+            for (body, code) in permissions {
+                let answer = try await node.api.call(
+                    "PUT", "/v1/users/\(session.user)/permissions", on: .admin, text: body)
+                expectProblem(answer, 400, [code], body)
+            }
+            #expect(try await node.api.validate(session.token).status == 200)
+        }
+
         @Test("what leaves no room for doubt about its end closes the connection", arguments: Listener.allCases)
         func closes(listener: Listener) async throws {
             let cluster = try await SharedCluster.ready()
