@@ -21,9 +21,9 @@ extension SessionService {
         if case .session(let id)? = request.replaces { _ = try self.partition(of: id) }
         if request.drawn != nil, let issued = try await issuedBefore(session, request) { return issued }
         try await refuseLockedOutAddress(of: request)
-        let limits = try await reserve(request, in: partition)
+        var limits = try await reserve(request, in: partition)
         do throws(ServiceError) {
-            return try await issue(request, session, in: partition, limits)
+            return try await issue(request, session, in: partition, &limits)
         } catch {
             if limits.isCounted { await unreserve(error, limits, request.user, in: partition) }
             throw error
@@ -31,7 +31,7 @@ extension SessionService {
     }
 
     private func issue(
-        _ request: IssueRequest, _ session: SessionID, in partition: Partition, _ limits: LoginLimits
+        _ request: IssueRequest, _ session: SessionID, in partition: Partition, _ limits: inout LoginLimits
     ) async throws(ServiceError) -> IssuedSession {
         var begunAt: Stamp?
         if let state = request.state {
@@ -41,7 +41,7 @@ extension SessionService {
         }
         let replaced = try await replaced(by: request)
         let wallBefore = clock.wall()
-        guard let reply = try await written(session, request, begunAt: begunAt, replaces: replaced, limits) else {
+        guard let reply = try await written(session, request, begunAt: begunAt, replaces: replaced, &limits) else {
             // Another attempt of the same call was quicker.
             if let issued = try await issuedBefore(session, request) { return issued }
             throw .conflict(detail: "the session of this login has ended")
@@ -99,10 +99,10 @@ extension SessionService {
 
     /// `nil` where the session was made before.
     private func written(
-        _ session: SessionID, _ request: IssueRequest, begunAt: Stamp?, replaces: IndexMember?, _ limits: LoginLimits
+        _ session: SessionID, _ request: IssueRequest, begunAt: Stamp?, replaces: IndexMember?,
+        _ limits: inout LoginLimits
     ) async throws(ServiceError) -> IssueReply? {
         let partition = session.partition
-        var limits = limits
         var isKnownDevicesOnly = configuration.revokingSignals.contains(.newDevice)
         for turn in 1...Self.maximumTries {
             var room: SessionRoom?

@@ -1,5 +1,6 @@
-// Rate limits: one small script counts a call before it does anything, where its user's or session's keys are. Redis' clock and one
-// counter for all nodes: the limit holds for the cluster, however the calls are spread. Without Redis nothing is let through.
+// Rate limits: one small script counts a call before it does anything, where its user's or session's keys are; a login is counted by the
+// script that writes it, where nothing stands against that. Redis' clock and one counter for all nodes: the limit holds for the cluster, however
+// the calls are spread. Without Redis nothing is let through.
 
 import CurfewCore
 import CurfewRedis
@@ -14,18 +15,18 @@ extension SessionService {
     /// Counts a refresh of the session, whatever comes of it: one that the grace lets through again is one, too.
     func countRefresh(of session: SessionID) async throws(ServiceError) {
         guard let limit = configuration.rateLimitRefresh else { return }
-        try await countCall(.refresh, limit, keys.refreshLimit(session), callName(), in: session.partition)
+        try await countCall(.refresh, limit, keys.refreshLimit(session), nil, in: session.partition)
     }
 
     private func countCall(
-        _ policy: RateLimitExcess.Policy, _ limit: RateLimit, _ key: String, _ name: String, in partition: Partition
+        _ policy: RateLimitExcess.Policy, _ limit: RateLimit, _ key: String, _ name: String?, in partition: Partition
     ) async throws(ServiceError) {
         let reply = try await counted(limit, key, name, in: partition)
         guard !reply.isCounted else { return }
         throw .rateLimited(RateLimitExcess(policy: policy, limit: limit, retryAfterSeconds: reply.waitSeconds))
     }
 
-    /// One more under this key, where there is room for it.
+    /// One more under this key, where there is room for it. `name`: one that no other call has.
     func counted(
         _ limit: RateLimit, _ key: String, _ name: String? = nil, in partition: Partition
     ) async throws(ServiceError) -> LimitReply {
