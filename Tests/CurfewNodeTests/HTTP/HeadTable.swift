@@ -11,6 +11,9 @@ enum HeadTable {
 
     private static let accepted: [HeadCase] = [
         HeadCase("the smallest head", get("")),
+        HeadCase("a host with a port", "GET / HTTP/1.1\r\nHost: a.example:65535\r\n\r\n"),
+        HeadCase("a host with an empty port", "GET / HTTP/1.1\r\nHost: a:\r\n\r\n"),
+        HeadCase("an address", "GET / HTTP/1.1\r\nHost: [::1]\r\n\r\n"),
         HeadCase("1.0 without a host", "GET / HTTP/1.0\r\n\r\n"),
         HeadCase("1.0 with a host", "GET / HTTP/1.0\r\nHost: a\r\n\r\n"),
         HeadCase("one empty line before the request line", "\r\n" + get("")),
@@ -137,6 +140,11 @@ enum HeadTable {
         HeadCase("a host with a path", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", .malformedRequest),
         HeadCase("a host with a user", "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", .malformedRequest),
         HeadCase("a host with a blank", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", .malformedRequest),
+        HeadCase("a port that is none", "GET / HTTP/1.1\r\nHost: a:65536\r\n\r\n", .malformedRequest),
+        HeadCase("a port in words", "GET / HTTP/1.1\r\nHost: a:http\r\n\r\n", .malformedRequest),
+        HeadCase("two ports", "GET / HTTP/1.1\r\nHost: a:1:2\r\n\r\n", .malformedRequest),
+        HeadCase("a port without a host", "GET / HTTP/1.1\r\nHost: :80\r\n\r\n", .malformedRequest),
+        HeadCase("an address that is left open", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", .malformedRequest),
         HeadCase("hosts that somebody joined", "GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", .malformedRequest),
         HeadCase(
             "two authorizations", get("Authorization: Bearer a\r\nAuthorization: Bearer b\r\n"), .malformedRequest),

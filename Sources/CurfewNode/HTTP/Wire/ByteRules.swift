@@ -57,6 +57,23 @@ extension UInt8 {
 }
 
 extension UnsafeRawBufferPointer {
+    /// A name or an address (an IPv6 one in brackets), and a port where it is said (RFC 3986, section 3.2).
+    var isAuthority: Bool {
+        guard let first, allSatisfy(\.isHostCharacter) else { return false }
+        var rest = self[...]
+        if first == UInt8(ascii: "[") {
+            guard let end = firstIndex(of: UInt8(ascii: "]")) else { return false }
+            rest = self[(end + 1)...]
+        } else {
+            rest = drop { $0 != UInt8(ascii: ":") }
+            guard rest.startIndex > startIndex else { return false }
+        }
+        guard rest.isEmpty || rest.first == UInt8(ascii: ":") else { return false }
+        let port = rest.dropFirst()
+        guard port.count <= 5, port.allSatisfy(\.isDigit) else { return false }
+        return port.reduce(0) { 10 * $0 + Int($1 - UInt8(ascii: "0")) } <= 65_535
+    }
+
     /// Byte for byte.
     func equals(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }

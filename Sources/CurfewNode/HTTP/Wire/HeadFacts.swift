@@ -160,7 +160,7 @@ struct HeadFacts: Sendable {
     /// The rules that only the whole head can be held to.
     mutating func finished(_ bytes: UnsafeRawBufferPointer) throws(Refusal) -> RequestHead {
         if let host = head.host {
-            guard host.count > 0, host.bytes(in: bytes).allSatisfy(\.isHostCharacter) else {
+            guard host.bytes(in: bytes).isAuthority else {
                 throw .malformed("the Host field is not a host")
             }
         } else if !head.isHTTP10 {
