@@ -110,8 +110,8 @@ struct ScriptBench {
                     known(nil))))
     }
 
-    func read(_ id: SessionID) async throws -> ReadReply {
-        guard let user = UserID(Self.user) else { fatalError("a literal") }
+    func read(_ id: SessionID, as user: String = Self.user) async throws -> ReadReply {
+        guard let user = UserID(user) else { fatalError("a literal") }
         return try ReadReply(try await redis.run(calls.read(id, user: user, tenant: nil, known(nil))))
     }
 

@@ -11,6 +11,15 @@ import Testing
 struct SessionScriptTests {
     private typealias Bench = ScriptBench
 
+    @Test("a read finds a session of its own user only: who forges a token must know both")
+    func readByAnother() async throws {
+        try await Bench.run { bench in
+            let (session, _) = try await bench.issue(1)
+            #expect(try await bench.read(session).exists)
+            #expect(try await bench.read(session, as: "u_43").exists == false)
+        }
+    }
+
     @Test("end by device, by all but one, and by user: what was named ends, the rest stays")
     func targets() async throws {
         try await Bench.run { bench in

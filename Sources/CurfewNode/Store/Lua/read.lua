@@ -2,7 +2,8 @@
 -- may not write answers nothing.
 -- KEYS[6] the record. ARGV[10] the session's family, ARGV[11] user id, ARGV[12] tenant id or '', ARGV[13] habit (see poll), ARGV[14] the
 -- session's id, ARGV[15] its number.
--- Answers: incarnation, seconds, tombstoned (1 revoked, 2 idle, 3 its id was replaced, and the grace is over), record exists, cutoffs of user, tenant and everyone ('' if none), permission change ('' if none),
+-- Answers: incarnation, seconds, tombstoned (1 revoked, 2 idle, 3 its id was replaced, and the grace is over), whether there is a record of this
+-- session of this user, cutoffs of user, tenant and everyone ('' if none), permission change ('' if none),
 -- for how long an id that was replaced is good yet (ms; '' if it was not).
 
 local head = open_head()
@@ -21,7 +22,7 @@ return {
   integer(now_seconds),
   redis.call('ZSCORE', revoked_key, 's:' .. ARGV[10]) and 1 or redis.call('ZSCORE', revoked_key, 'x:' .. ARGV[10]) and 2
     or left == 0 and 3 or 0,
-  redis.call('EXISTS', KEYS[6]),
+  redis.call('HGET', KEYS[6], 'u') == ARGV[11] and 1 or 0,
   value('u:' .. ARGV[11]),
   ARGV[12] ~= '' and value('t:' .. ARGV[12]) or '',
   value('e'),
