@@ -77,6 +77,29 @@ extension ClusterTests {
             #expect(try await login(user, on: cluster.nodes[0]).status == 201)
         }
 
+        @Test(
+            "no limit hides a theft: a refresh token that was replaced ends its session, however often that was renewed"
+        )
+        func theft() async throws {
+            let options = ClusterOptions(
+                nodes: 2, arguments: ["--rate-limit-refresh", "3/1h", "--refresh-grace", "1s"])
+            try await ClusterHarness.run(options) { cluster in
+                let (node, other) = (cluster.nodes[0], cluster.nodes[1])
+                let session = try await node.api.issue(ClusterHarness.newUser(), kind: "api")
+                let stolen = try #require(session.refreshToken)
+                var last = stolen
+                for _ in 0..<3 {
+                    let renewed = try await node.api.refresh(last)
+                    last = try #require(TestSession(renewed.json)?.refreshToken)
+                }
+                #expect(try await other.api.refresh(last).status == 429)
+                try await eventually("it ends once the grace is over") {
+                    try await other.api.refresh(stolen).code == "refresh_token_reused"
+                }
+                try await cluster.expectRevoked([session])
+            }
+        }
+
         @Test("a session's refreshes are bounded on all nodes together, and it lives on")
         func refreshes() async throws {
             let cluster = try await SharedCluster.ready()

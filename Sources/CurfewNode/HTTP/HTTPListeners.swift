@@ -77,7 +77,10 @@ package struct HTTPListeners: Sendable {
 }
 
 /// One service, since a group stops its services one after the other.
-private struct BothListeners: Service {
+private struct BothListeners: Service, CustomStringConvertible {
+    /// For logs; what there is in it are whole documents.
+    var description: String { "listeners" }
+
     let listeners: [Listener]
 
     func run() async throws {

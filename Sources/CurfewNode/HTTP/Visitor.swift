@@ -24,10 +24,17 @@ struct Visitor: Sendable {
         let hops = fields.values("x-forwarded-for").flatMap {
             $0.split(separator: ",", omittingEmptySubsequences: false)
         }
-        for hop in hops.reversed().map({ String($0.trimmingBlanks) }) where !trustedProxies.contains(hop) {
+        for hop in hops.reversed().map({ Self.withoutPort($0.trimmingBlanks) }) where !trustedProxies.contains(hop) {
             return NetworkAddress.bytes(of: hop) == nil ? nil : hop
         }
         return nil
+    }
+
+    /// Some proxies write the port, too: `a.b.c.d:port`, `[address]:port`.
+    private static func withoutPort(_ hop: Substring) -> String {
+        if hop.hasPrefix("["), let end = hop.firstIndex(of: "]") { return String(hop[..<end].dropFirst()) }
+        let parts = hop.split(separator: ":", omittingEmptySubsequences: false)
+        return parts.count == 2 ? String(parts[0]) : String(hop)
     }
 
     /// `nil` where there is none, several, or one that is too long.

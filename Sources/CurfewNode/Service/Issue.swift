@@ -20,6 +20,8 @@ extension SessionService {
         guard !isClockOff(for: partition) else { throw .stale(detail: ClockSkew.detail) }
         if case .session(let id)? = request.replaces { _ = try self.partition(of: id) }
         if request.drawn != nil, let issued = try await issuedBefore(session, request) { return issued }
+        // Before a place is taken for a login that is none.
+        if let state = request.state { try await asConflict { () throws(ServiceError) in try await checkState(state) } }
         try await refuseLockedOutAddress(of: request)
         var limits = try await reserve(request, in: partition)
         do throws(ServiceError) {
@@ -168,14 +170,19 @@ extension SessionService {
 
     /// The mark that a login was begun at. A state that is not there is no login.
     private func begun(_ state: String, _ partition: Partition) async throws(ServiceError) -> Stamp {
-        let consumed: ConsumedState
+        let consumed = try await asConflict { () throws(ServiceError) in try await self.consumed(state) }
+        return Int(partition.index) < consumed.marks.count ? consumed.marks[Int(partition.index)] : .zero
+    }
+
+    private func asConflict<Found>(
+        _ find: () async throws(ServiceError) -> Found
+    ) async throws(ServiceError) -> Found {
         do throws(ServiceError) {
-            consumed = try await self.consumed(state)
+            return try await find()
         } catch {
             guard case .notFound(let detail) = error else { throw error }
             throw .conflict(detail: detail)
         }
-        return Int(partition.index) < consumed.marks.count ? consumed.marks[Int(partition.index)] : .zero
     }
 
     /// Throws `outOfRange` where this request's token, with the longest numbers it can have, would be too large.

@@ -63,6 +63,19 @@ extension SessionService {
         try await consumed(text).dataJSON
     }
 
+    /// Throws `notFound` where there is none; where there is one, somebody else may be quicker.
+    func checkState(_ text: String) async throws(ServiceError) {
+        let place = LoginStateText(text, count)
+        let isThere = try await send(to: place.partition) { followed throws(RedisError) in
+            let command = RedisCommand("EXISTS", [RedisArgument(place.key(keys))])
+            return try await followed.link.send(command).integer(for: "EXISTS") == 1
+        }
+        guard isThere else { throw Self.noSuchState }
+    }
+
+    private static let noSuchState = ServiceError.notFound(
+        detail: "there is no such state: it was used, its time is over, or nobody made it")
+
     func consumed(_ text: String) async throws(ServiceError) -> ConsumedState {
         let place = LoginStateText(text, count)
         let value = try await send(to: place.partition) { followed throws(RedisError) -> String? in
@@ -71,7 +84,7 @@ extension SessionService {
             return reply == .null ? nil : try reply.text(for: "GETDEL")
         }
         guard let value, let end = value.firstIndex(of: "\n") else {
-            throw .notFound(detail: "there is no such state: it was used, its time is over, or nobody made it")
+            throw Self.noSuchState
         }
         let marks = value[..<end].split(separator: ",").map { Stamp(UInt64($0) ?? 0) }
         return ConsumedState(dataJSON: String(value[value.index(after: end)...]), marks: marks)

@@ -17,7 +17,12 @@ extension SessionService {
         try await refuseOtherDevice(fingerprint, view)
         let newCode = newCode(of: fingerprint, view)
         guard !isClockOff(for: partition) else { throw .stale(detail: ClockSkew.detail) }
-        try await countRefresh(of: view.session)
+        do throws(ServiceError) {
+            try await countRefresh(of: view.session)
+        } catch {
+            // The limit never hides a theft: who renews without end would keep its owner's old token from being noticed.
+            guard case .rateLimited = error, renewable.isReplaced else { throw error }
+        }
         let settings = configuration.settings(of: view.kind)
         let wallBefore = clock.wall()
         let reply = try await send(to: partition) { followed throws(RedisError) in
@@ -79,6 +84,9 @@ extension SessionService {
         let view: SessionView
         /// Of the refresh token.
         let generation: UInt64?
+
+        /// Another was given for this refresh token: it is used again within the grace, or it was stolen.
+        var isReplaced: Bool { generation.map { $0 < view.refreshGeneration ?? 0 } ?? false }
     }
 
     private func renewable(_ credential: RefreshCredential) async throws(ServiceError) -> Renewable {
