@@ -146,13 +146,10 @@ extension ClusterTests {
             let (node, other) = (cluster.nodes[0], cluster.nodes[1])
             #expect(
                 node.log.contains("warn") && node.log.contains("insecure-cookies: session cookies go without Secure"))
-            func setCookies(_ answer: HTTPAnswer) -> [String] {
-                answer.headers.filter { $0.name.lowercased() == "set-cookie" }.map(\.value)
-            }
             let issued = try await node.api.call(
                 "POST", "/v1/issue", body: ["userId": .string(ClusterHarness.newUser()), "kind": "web"])
             let session = try #require(TestSession(issued.json))
-            #expect(setCookies(issued) == ["curfew=\(session.token); Path=/; HttpOnly; SameSite=Lax"])
+            #expect(issued.setCookies == ["curfew=\(session.token); Path=/; HttpOnly; SameSite=Lax"])
             let cookie = ("Cookie", "curfew=\(session.token)")
             func call(_ method: String, _ path: String, _ headers: [(String, String)] = []) async throws -> HTTPAnswer {
                 try await other.api.call(method, path, on: .public, headers: [cookie] + headers)
@@ -160,11 +157,11 @@ extension ClusterTests {
             #expect(try await call("GET", "/v1/validate").status == 200)
             let csrf = try await call("GET", "/v1/csrf")
             let token = try #require(csrf.json["csrfToken"].string)
-            #expect(setCookies(csrf) == ["curfew-csrf=\(token); Path=/; SameSite=Strict"])
+            #expect(csrf.setCookies == ["curfew-csrf=\(token); Path=/; SameSite=Strict"])
             #expect(try await call("POST", "/v1/logout").code == "csrf_failed")
             let out = try await call("POST", "/v1/logout", [("X-CSRF-Token", token)])
             #expect(
-                setCookies(out) == [
+                out.setCookies == [
                     "curfew=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",
                     "curfew-csrf=; Max-Age=0; Path=/; SameSite=Strict",
                 ])

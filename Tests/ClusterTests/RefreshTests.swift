@@ -175,7 +175,7 @@ extension ClusterTests {
             let token = try #require(session.crossSiteToken)
             let age = kind == "web" ? "" : "; Max-Age=2592000"
             let attributes = "\(age); Path=/; Secure; HttpOnly; SameSite=Lax"
-            #expect(setCookies(issued) == ["__Host-curfew=\(session.token)\(attributes)"])
+            #expect(issued.setCookies == ["__Host-curfew=\(session.token)\(attributes)"])
             let cookie = ("Cookie", "theme=dark; __Host-curfew=\(session.token)")
             for wrong in [nil, "", "x", String(token.dropLast()), token + "x"] {
                 let fields = [cookie] + (wrong.map { [("X-CSRF-Token", $0)] } ?? [])
@@ -189,12 +189,12 @@ extension ClusterTests {
             #expect(answer.status == 200)
             #expect(answer.json["token"] == .null)
             #expect(answer.json["csrfToken"].string == token)
-            let renewed = try #require(setCookies(answer).first)
+            let renewed = try #require(answer.setCookies.first)
             #expect(renewed.hasPrefix("__Host-curfew=eyJ"))
             #expect(renewed.hasSuffix(attributes))
             let csrf = try await cluster.nodes[2].api.call("GET", "/v1/csrf", on: .public, headers: [cookie])
             #expect(csrf.json["csrfToken"].string == token)
-            #expect(setCookies(csrf) == ["__Host-curfew-csrf=\(token); Path=/; Secure; SameSite=Strict"])
+            #expect(csrf.setCookies == ["__Host-curfew-csrf=\(token); Path=/; Secure; SameSite=Strict"])
         }
 
         @Test("a token that ran out is renewed while its session lives, and says so where it does not")
@@ -298,10 +298,6 @@ extension ClusterTests {
         private func refresh(_ session: TestSession, on node: NodeProcess) async throws -> HTTPAnswer {
             if let refreshToken = session.refreshToken { return try await node.api.refresh(refreshToken) }
             return try await node.api.refresh(bearing: session.token)
-        }
-
-        private func setCookies(_ answer: HTTPAnswer) -> [String] {
-            answer.headers.filter { $0.name.lowercased() == "set-cookie" }.map(\.value)
         }
     }
 }

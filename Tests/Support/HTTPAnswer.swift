@@ -24,6 +24,9 @@ package struct HTTPAnswer: Sendable {
         headers.first { $0.name.lowercased() == name.lowercased() }?.value
     }
 
+    /// Of every `Set-Cookie` field, in order.
+    package var setCookies: [String] { headers.filter { $0.name.lowercased() == "set-cookie" }.map(\.value) }
+
     /// Everything of it, for looking for what must not be there.
     package var everything: String {
         headers.map { "\($0.name): \($0.value)\n" }.joined() + String(decoding: body, as: UTF8.self)

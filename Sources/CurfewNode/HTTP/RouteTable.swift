@@ -303,7 +303,8 @@ extension RouteTable {
 
     private static let changeParameters = changeParameters(reason: "admin")
 
-    private static func changeParameters(reason: String) -> [Route.Parameter] {
+    /// Query parameters where there is no body, else members of it.
+    static func changeParameters(reason: String) -> [Route.Parameter] {
         [
             .init(
                 name: "wait", summary: "Until every node enforces it.",

@@ -56,7 +56,7 @@ package final class EventStreams: Sendable {
     /// At most so many at once.
     package init(maximum: Int) { state = Mutex(State(maximum: maximum)) }
 
-    /// From now on at most so many; those that there are stay.
+    /// From now on at most so many, as the listener has room for; those that there are stay.
     func limit(to maximum: Int) { state.withLock { $0.maximum = maximum } }
 
     /// Streams that are open.

@@ -64,8 +64,7 @@ package final class FeedDriver: Sendable {
         self.surroundings = surroundings
         bounds = FeedBounds(staleness: configuration.stalenessBound)
         pollInterval = configuration.pollInterval
-        streams = EventStreams(
-            maximum: configuration.limits.eventStreams(of: configuration.limits.maximumConnections))
+        streams = EventStreams(maximum: configuration.limits.maximumEventStreams)
         activity = Activity(count: table.count)
         activityInterval = configuration.activityInterval
         activityTurn = configuration.activityTurn

@@ -96,13 +96,6 @@ extension SessionService {
         try refuse(.failuresFromAddress, limit, try await looked(limit, key, in: partition))
     }
 
-    private func refuse(
-        _ policy: RateLimitExcess.Policy, _ limit: RateLimit, _ reply: LimitReply
-    ) throws(ServiceError) {
-        guard reply.waitMilliseconds > 0 else { return }
-        throw .rateLimited(RateLimitExcess(policy: policy, limit: limit, retryAfterSeconds: reply.waitSeconds))
-    }
-
     /// Where an address is counted; `nil` for what is none.
     private func place(of address: String) -> (key: String, partition: Partition)? {
         guard let text = NetworkAddress.counted(address) else { return nil }

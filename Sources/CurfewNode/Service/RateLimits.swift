@@ -40,6 +40,14 @@ extension SessionService {
         try await ask(limit, key, "", in: partition)
     }
 
+    /// Throws `rateLimited` where a look says that there is no room.
+    func refuse(
+        _ policy: RateLimitExcess.Policy, _ limit: RateLimit, _ look: LimitReply
+    ) throws(ServiceError) {
+        guard look.waitMilliseconds > 0 else { return }
+        throw .rateLimited(RateLimitExcess(policy: policy, limit: limit, retryAfterSeconds: look.waitSeconds))
+    }
+
     private func ask(
         _ limit: RateLimit, _ key: String, _ name: String, in partition: Partition
     ) async throws(ServiceError) -> LimitReply {
@@ -67,10 +75,8 @@ extension SessionService {
             try await countIssue(of: request.user, limits.name, in: partition)
             limits.isCounted = true
         } else if let limit = limits.logins {
-            let reply = try await looked(limit, keys.issueLimit(request.user, in: partition), in: partition)
-            if reply.waitMilliseconds > 0 {
-                throw .rateLimited(RateLimitExcess(policy: .issue, limit: limit, retryAfterSeconds: reply.waitSeconds))
-            }
+            let key = keys.issueLimit(request.user, in: partition)
+            try refuse(.issue, limit, try await looked(limit, key, in: partition))
         }
         return limits
     }

@@ -29,12 +29,7 @@ enum Schemas {
     private static let changeOptions = changeOptions(reason: "admin")
 
     private static func changeOptions(reason: String) -> [(String, String)] {
-        [
-            ("wait", #"{"type":"string","enum":["none","cluster"],"default":"none"}"#),
-            ("timeoutMs", #"{"type":"integer","minimum":1,"maximum":60000}"#),
-            ("durability", #"{"type":"string","enum":["primary","replica"],"default":"primary"}"#),
-            ("reason", #"{"type":"string","maxLength":64,"default":"\#(reason)"}"#),
-        ]
+        RouteTable.changeParameters(reason: reason).map { ($0.name, $0.schema) }
     }
 
     private static let requests: [(name: String, json: String)] = [
