@@ -102,6 +102,24 @@ public struct ConnectionID: Hashable, Sendable {
     }
 }
 
+/// The head of a partition, as a snapshot begins with it.
+public struct SnapshotHead: Hashable, Sendable {
+    /// The last event in Redis' log.
+    public let position: LogPosition
+    public let incarnation: String
+    /// The node's clock behind the reply.
+    public let readAt: BootTime
+    /// The same moment by the node's age: how far Redis' clock has come since then is told by it.
+    public let age: BootTime
+
+    public init(position: LogPosition, incarnation: String, readAt: BootTime, age: BootTime) {
+        self.position = position
+        self.incarnation = incarnation
+        self.readAt = readAt
+        self.age = age
+    }
+}
+
 /// What happens to a partition's feed.
 public enum FeedEvent: Hashable, Sendable {
     /// A connection to a primary stands, and this is whose reign it is.
@@ -110,9 +128,9 @@ public enum FeedEvent: Hashable, Sendable {
     case disconnected
     /// An event came over pub/sub, or as the reply to a write of this node's own.
     case heard(Event)
-    /// The snapshot is in memory. `head` and `incarnation` were read first, at `readAt`; `lacked` says whether this node
-    /// knew something that the snapshot did not have.
-    case snapshotLoaded(head: LogPosition, incarnation: String, readAt: BootTime, lacked: Bool)
+    /// The snapshot is in memory, its head was read first; `lacked` says whether this node knew something that the snapshot did
+    /// not have.
+    case snapshotLoaded(SnapshotHead, lacked: Bool)
     /// What the snapshot lacked is written.
     case reasserted
     /// These events, which the log lacked, are written again.

@@ -14,6 +14,8 @@ public struct PartitionFeed: Sendable {
     public internal(set) var freshAsOf = BootTime.distantPast
     /// Polls sent before this moment make nobody fresh: in a new term everyone is a newcomer.
     public internal(set) var newcomerUntil = BootTime.distantPast
+    /// By the node's age (not by the time of `newcomerUntil`): when Redis' clock has passed every stamp of the terms before.
+    private var stampsPassedAt = BootTime.distantPast
     /// When the first poll of this chain on this connection was answered; the fence's trust in membership counts from it.
     public internal(set) var watchedSince: BootTime?
     /// Terms that this node has joined.
@@ -36,6 +38,9 @@ public struct PartitionFeed: Sendable {
     public var isClockSkewed = false
     /// How far Redis' clock and a node's may differ (s).
     public static let skewBoundSeconds: Int64 = 30
+    /// How far ahead of a new term's clock stamps of the terms before may be: a cutoff reaches the skew bound ahead of the clock, and the
+    /// clocks of two Redis, each off a node's by no more than that, differ by twice as much.
+    static let longestStampLead: Duration = .seconds(3 * skewBoundSeconds)
 
     /// The connection that the feed stands on, or stood on last.
     public private(set) var connection: ConnectionID?
@@ -49,7 +54,7 @@ public struct PartitionFeed: Sendable {
     var hasStraysOverflowed = false
     /// A reconcile was begun and not finished: what it was to settle is settled by no poll.
     private var owesReconcile = false
-    private var pendingHead: (head: LogPosition, incarnation: String, readAt: BootTime)?
+    private var pendingHead: SnapshotHead?
 
     /// More strays than this and the snapshot is read again instead.
     static let maximumStrays = 64
@@ -79,6 +84,12 @@ public struct PartitionFeed: Sendable {
     public func canReadThrough(at now: BootTime) -> Bool {
         phase == .following && now >= newcomerUntil && !isClockSkewed
     }
+
+    /// Whether every stamp of the terms before is known here, or behind Redis' clock: a cutoff may then go by that clock and the mark.
+    ///
+    /// 1. Redis loses its data, fails over, and with it goes the mark, which a cutoff had raised. 2. The one node that knows it can't reach
+    /// the new primary. 3. Another revokes a user there, past the newcomer's wait: by Redis' clock, that is below a token of the user's.
+    public func isSettled(at now: BootTime, age: BootTime) -> Bool { now >= newcomerUntil && age >= stampsPassedAt }
 
     /// Whether this very event was applied, as far as the history reaches back.
     public func hasApplied(_ position: LogPosition) -> Bool { history?.contains(position) ?? false }
@@ -138,8 +149,7 @@ public struct PartitionFeed: Sendable {
         case .connected(let reign): connected(reign)
         case .disconnected: disconnected()
         case .heard(let event): heard(event)
-        case .snapshotLoaded(let head, let incarnation, let readAt, let lacked):
-            snapshotLoaded((head, incarnation, readAt), lacked: lacked)
+        case .snapshotLoaded(let head, let lacked): snapshotLoaded(head, lacked: lacked)
         case .reasserted: reasserted()
         case .eventsReasserted(let positions): eventsReasserted(positions)
         case .polled(let reply): polled(reply)
@@ -165,13 +175,11 @@ public struct PartitionFeed: Sendable {
         return .none
     }
 
-    private mutating func snapshotLoaded(
-        _ snapshot: (head: LogPosition, incarnation: String, readAt: BootTime), lacked: Bool
-    ) -> FeedAction {
+    private mutating func snapshotLoaded(_ head: SnapshotHead, lacked: Bool) -> FeedAction {
         switch phase {
         case .disconnected, .reasserting, .following: return .none
         case .loading:
-            pendingHead = snapshot
+            pendingHead = head
             guard lacked else { return adopt() }
             phase = .reasserting
             return .reassert
@@ -194,10 +202,11 @@ public struct PartitionFeed: Sendable {
             // everything `same`. Without this wait B would serve what the fence had promised to be dead; with it, every
             // living node that heard the revoke has re-asserted it by then, or is stale itself.
             newcomerUntil = pendingHead.readAt + longestBounds.patience
+            stampsPassedAt = pendingHead.age + Self.longestStampLead
             termCount += 1
         }
         self.term = term
-        history = TagHistory(startingAt: pendingHead.head)
+        history = TagHistory(startingAt: pendingHead.position)
         self.pendingHead = nil
         owesReconcile = false
         stopWatching()

@@ -139,11 +139,11 @@ package final class FeedDriver: Sendable {
 
     /// What a script call must bring.
     package func known(_ partition: Partition) -> ScriptCalls.Known {
-        let (now, wall) = (clock.boot(), clock.wall())
+        let (now, age, wall) = (clock.boot(), clock.age(), clock.wall())
         let primary = primary(of: partition)
         let tracker = primary?.state.withLock { $0.tracker }
         return table.withPartition(partition) { slot in
-            let isSettled = now >= slot.feed.newcomerUntil && slot.feed.term?.reign == tracker?.current
+            let isSettled = slot.feed.isSettled(at: now, age: age) && slot.feed.term?.reign == tracker?.current
             return ScriptCalls.Known(
                 mark: slot.feed.mark, incarnation: slot.feed.term?.incarnation,
                 longestTokenLifetime: slot.feed.longestTokenLifetime,

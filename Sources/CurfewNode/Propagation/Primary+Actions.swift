@@ -44,7 +44,8 @@ extension Primary {
     {
         // First the head, then its content: what is written in between is in the log behind that head.
         let head = try OpenReply(try await link.run(driver.calls.open(partition, driver.known(partition))))
-        let readAt = driver.clock.boot()
+        let snapshot = SnapshotHead(
+            position: head.head, incarnation: head.incarnation, readAt: driver.clock.boot(), age: driver.clock.age())
         let before = driver.table.withPartition(partition) { slot in
             slot.feed.see(head.mark)
             slot.feed.see(tokenLifetime: Int64(head.longestTokenLifetime))
@@ -75,10 +76,7 @@ extension Primary {
             metadata: [
                 "partition": "\(partition.index)", "seq": "\(head.head.seq)", "lacking": "\(lacking.count)",
             ])
-        return (
-            .snapshotLoaded(
-                head: head.head, incarnation: head.incarnation, readAt: readAt, lacked: !lacking.isEmpty), lacking
-        )
+        return (.snapshotLoaded(snapshot, lacked: !lacking.isEmpty), lacking)
     }
 
     /// 1. A log or a page of a snapshot is read. 2. The connection ends, and the feed reconciles with another Redis. 3. The answer

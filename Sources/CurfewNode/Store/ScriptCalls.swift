@@ -44,7 +44,7 @@ package struct ScriptCalls: Sendable {
         package var incarnation: String?
         /// The longest token lifetime that anybody is known to have signed with.
         package var longestTokenLifetime: Int64
-        /// The replication history (`master_replid`) of the term, once its first moments are over: before, stamps may be missing.
+        /// The replication history (`master_replid`) of the term, once it is settled (`PartitionFeed.isSettled`).
         package var settledHistory: String?
         package var wall: WallTime
         /// How the Redis that has the partition publishes.

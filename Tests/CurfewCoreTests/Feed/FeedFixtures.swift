@@ -38,7 +38,15 @@ enum Fixture {
     }
 
     static func snapshot(head: LogPosition = origin, at milliseconds: Int64 = 0, lacked: Bool = false) -> FeedEvent {
-        .snapshotLoaded(head: head, incarnation: incarnation, readAt: at(milliseconds), lacked: lacked)
+        .snapshotLoaded(snapshotHead(head, at: milliseconds), lacked: lacked)
+    }
+
+    /// Ages count from the fixtures' own start, an hour before their times.
+    static func snapshotHead(_ head: LogPosition, incarnation: String = incarnation, at milliseconds: Int64 = 0)
+        -> SnapshotHead
+    {
+        SnapshotHead(
+            position: head, incarnation: incarnation, readAt: at(milliseconds), age: at(milliseconds) + .seconds(3600))
     }
 
     /// A feed in this phase; following one has applied `origin` and joined its term at time 0.

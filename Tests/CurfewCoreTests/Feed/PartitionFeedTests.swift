@@ -49,9 +49,29 @@ struct PartitionFeedTests {
         feed = F.freshFeed
         #expect(feed.handle(F.poll(sentAt: 5000, head: F.origin, incarnation: "other")) == .loadSnapshot)
         _ = feed.handle(
-            .snapshotLoaded(head: F.position(7), incarnation: "other", readAt: F.at(5001), lacked: false))
+            .snapshotLoaded(F.snapshotHead(F.position(7), incarnation: "other", at: 5001), lacked: false))
         _ = feed.handle(F.poll(sentAt: 5200, head: F.position(7), incarnation: "other"))
         #expect(!feed.isFresh(at: F.at(5200)))
+    }
+
+    @Test(
+        "is settled once Redis' clock has passed every stamp of the terms before, by the node's age, and not by a reconnect again"
+    )
+    func settling() {
+        var feed = F.freshFeed
+        func isSettled(_ milliseconds: Int64, age: Int64) -> Bool {
+            feed.isSettled(at: F.at(milliseconds), age: F.at(age) + .seconds(3600))
+        }
+        #expect(!isSettled(2000, age: 89_999))
+        #expect(isSettled(2000, age: 90_000))
+        #expect(!isSettled(1009, age: 90_000), "nor in the newcomer's wait")
+        _ = feed.handle(.disconnected)
+        _ = feed.handle(.connected(F.reign))
+        #expect(isSettled(2000, age: 90_000))
+        _ = feed.handle(.connected(F.otherReign))
+        _ = feed.handle(F.snapshot(at: 5000))
+        #expect(!isSettled(100_000, age: 94_999))
+        #expect(isSettled(100_000, age: 95_000))
     }
 
     @Test("is a newcomer again where its partition may have been elsewhere, though the same primary answers the same")

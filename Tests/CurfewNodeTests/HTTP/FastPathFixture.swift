@@ -40,7 +40,9 @@ struct FastPathFixture {
             table.withPartition(partition) { slot in
                 _ = slot.feed.handle(.connected(reign))
                 _ = slot.feed.handle(
-                    .snapshotLoaded(head: head, incarnation: "i", readAt: now + .seconds(-7200), lacked: false))
+                    .snapshotLoaded(
+                        SnapshotHead(position: head, incarnation: "i", readAt: now + .seconds(-7200), age: now),
+                        lacked: false))
                 _ = slot.feed.handle(
                     .polled(
                         PollReply(

@@ -54,7 +54,8 @@ struct HTTPTarget: FuzzTarget {
         let head = LogPosition(seq: 1, tag: EventTag(1))
         _ = feed.handle(.connected(reign))
         _ = feed.handle(
-            .snapshotLoaded(head: head, incarnation: "i", readAt: now + .seconds(-7200), lacked: false))
+            .snapshotLoaded(
+                SnapshotHead(position: head, incarnation: "i", readAt: now + .seconds(-7200), age: now), lacked: false))
         let reply = PollReply(
             sentAt: now, repliedAt: now, reign: reign, incarnation: "i", verdict: .same, head: head)
         _ = feed.handle(.polled(reply))

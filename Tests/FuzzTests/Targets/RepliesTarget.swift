@@ -164,7 +164,9 @@ struct RepliesTarget: FuzzTarget {
         let reign = Reign(runID: "r", replicationID: "r")
         _ = feed.handle(.connected(reign))
         let now = BootTime(nanoseconds: 1)
-        _ = feed.handle(.snapshotLoaded(head: event.position, incarnation: "i", readAt: now, lacked: false))
+        _ = feed.handle(
+            .snapshotLoaded(
+                SnapshotHead(position: event.position, incarnation: "i", readAt: now, age: now), lacked: false))
         _ = feed.handle(.heard(event))
         // One that does not chain, whatever came before.
         let stranger = Event(

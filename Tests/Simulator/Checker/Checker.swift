@@ -18,6 +18,8 @@ final class Checker {
     }
 
     private static let same = Array("same".utf8)
+    /// `PartitionFeed.longestStampLead`, less what a node's clock may run too fast.
+    private static let settlingSeconds = 89.0
     let agenda: Agenda
     let deployment: Deployment
     private let trace: Trace
@@ -164,7 +166,8 @@ final class Checker {
             term: term, at: agenda.now, sessions: named,
             stamp: max(before?.stamp ?? .zero, event.change.stamp ?? .zero),
             indexed: indexed[term], clockSeconds: clockSeconds, mark: marks[term][partition] ?? 0,
-            isTermYoung: agenda.now < deployment.terms[term].began + bound, latestClockSeconds: latestClockSeconds)
+            isTermYoung: (agenda.now - deployment.terms[term].began) * agenda.pace < .seconds(Self.settlingSeconds),
+            latestClockSeconds: latestClockSeconds)
     }
 
     // MARK: what clients did

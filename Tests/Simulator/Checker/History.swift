@@ -168,7 +168,7 @@ final class TrackedChange: @unchecked Sendable {
         var clockSeconds: Int64
         /// The highest stamp that its Redis began with, or that a node brought before.
         var mark: UInt64
-        /// Whether Δ since the term's start was not over.
+        /// Whether no node can have followed the term for long enough to give cutoffs by its clock.
         var isTermYoung: Bool
         /// The latest that any Redis' clock had shown by then.
         var latestClockSeconds: Int64
@@ -207,14 +207,14 @@ final class TrackedChange: @unchecked Sendable {
         }
     }
 
-    /// Where Redis lost the mark, living nodes bring it back. Until they have, in a term's first moments, a cutoff reaches the skew
-    /// bound ahead of Redis' clock and no further: a stamp that another Redis gave by a clock further ahead may be above it
-    /// (docs/verification.md, "Not promised").
+    /// Where Redis lost the mark, living nodes bring it back. Until they have, a cutoff reaches the skew bound ahead of Redis' clock in a
+    /// term's first 90 s and no further, then just to that clock: a stamp that another Redis gave by a clock further ahead may be above
+    /// it (docs/verification.md, "Not promised").
     func reaches(_ session: TrackedSession) -> Bool {
         guard let written = written[session.partition], written.term != session.term else { return true }
         let stamp = session.claims.stamp.microseconds
         if written.mark >= stamp { return true }
-        return written.isTermYoung && Int64(stamp / 1_000_000) < written.clockSeconds + 30
+        return Int64(stamp / 1_000_000) < written.clockSeconds + (written.isTermYoung ? 30 : 0)
     }
 
     /// Whether it gives the user these permissions under the version of the other change, by a stamp that another term's Redis gave. One of the
