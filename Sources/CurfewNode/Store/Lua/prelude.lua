@@ -8,7 +8,7 @@
 --   7 channel of the partition's events       8 log window (entries)
 --   9 how to publish there: PUBLISH, or SPUBLISH in a Redis Cluster of 7.0 and newer
 -- ARGV[10..13] of a change (revoke, permissions):
---   10 asker or '-'    11 reason    12 replication history whose first moments the node has behind it ('' if none)
+--   10 asker or '-'    11 reason    12 replication history in which the node is settled ('' if none)
 --   13 the node's wall clock (s)
 -- While its slot moves away, a cluster's member runs a script only as long as it has all of KEYS, and then each command of it
 -- only where its key is there: one that has emptied a key can't ask for it again, and ends in the middle. So what may take a
@@ -85,15 +85,15 @@ local function next_stamp(head)
   return stamp
 end
 
--- Whether the node follows this very log in this very reign, and its first moments are over. A primary that was demoted and
+-- Whether the node follows this very log in this very reign, and is settled there. A primary that was demoted and
 -- promoted again may keep its connections: the node learns of it with its next poll, a script of its own already runs there.
 local function is_settled(head)
   if ARGV[12] == '' or head.inc ~= ARGV[6] then return false end
   return string.find(redis.call('INFO', 'replication'), 'master_replid:' .. ARGV[12], 1, true) ~= nil
 end
 
--- A stamp for a cutoff. In a term's first moments not every node's stamps may have arrived, so it is at least the skew bound
--- ahead of the clock. Never further ahead, however many there are: a Redis that forgets the mark must still be able to
+-- A stamp for a cutoff. At a term's beginning not every node's stamps may have arrived, and they may be ahead of the clock: so it
+-- is at least the skew bound ahead of the clock. Never further ahead, however many there are: a Redis that forgets the mark must still be able to
 -- reach past it.
 local function next_cutoff(head)
   if not is_settled(head) then head.mark = math.max(head.mark, now_microseconds + SKEW_MICROSECONDS) end
