@@ -38,13 +38,14 @@ let package = Package(
             traits: ["JSON", "CommandLineArguments"]),
         // HTTP from the command line's own calls, and from the tests.
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
-        // HTTP types on NIO channels, as Hummingbird uses them; the graceful end of a listener.
+        // HTTP types on NIO channels, as Hummingbird uses them.
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         // Deques for bounded queues.
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     ],
     targets: [
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CurfewCore", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(
@@ -61,10 +62,9 @@ let package = Package(
         .target(
             name: "CurfewNode",
             dependencies: [
-                "CurfewCore", "CurfewRedis",
+                "CLinux", "CurfewCore", "CurfewRedis",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
-                .product(name: "NIOExtras", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

@@ -1,9 +1,8 @@
 // One listener: a socket that is listened on, and its graceful end. What a connection is made of, and how many there may be,
-// is in ListenerConnections.swift.
+// is in ListenerConnections.swift; the reactors that most connections begin with are in Front.
 
 import Logging
 import NIOCore
-import NIOExtras
 import NIOPosix
 import ServiceLifecycle
 
@@ -40,13 +39,10 @@ struct Listener: Sendable {
 
     func run(acceptingOn acceptor: any EventLoopGroup) async throws {
         let (arrivals, arrived) = AsyncStream.makeStream(of: FrameworkConnection.self)
-        let quiescing = ServerQuiescingHelper(group: acceptor)
-        let server = try await bind(acceptor, quiescing, arrived)
-        announce(server)
-        let ended = server.eventLoop.makePromise(of: Void.self)
-        ended.futureResult.whenComplete { _ in arrived.finish() }
+        let door = try await open(acceptor, arrived)
+        announce(door.port)
         // However it ends, those that are connected get their answers first.
-        server.closeFuture.whenComplete { _ in quiescing.initiateShutdown(promise: ended) }
+        door.closed.whenComplete { _ in connections.open.stop { arrived.finish() } }
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 await withDiscardingTaskGroup { group in
@@ -54,42 +50,97 @@ struct Listener: Sendable {
                 }
             } onGracefulShutdown: {
                 onStopping()
-                quiescing.initiateShutdown(promise: nil)
+                door.close()
             }
         } onCancel: {
-            server.close(promise: nil)
+            door.close()
         }
     }
 
-    private func bind(
-        _ acceptor: any EventLoopGroup, _ quiescing: ServerQuiescingHelper,
-        _ arrived: AsyncStream<FrameworkConnection>.Continuation
-    ) async throws -> any Channel {
+    private func open(
+        _ acceptor: any EventLoopGroup, _ arrived: AsyncStream<FrameworkConnection>.Continuation
+    ) async throws -> any Door {
         do {
-            return try await ServerBootstrap(group: acceptor, childGroup: group)
-                .serverChannelOption(.backlog, value: Listener.backlog)
-                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                .childChannelOption(.allowRemoteHalfClosure, value: true)
-                .serverChannelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        let handler = quiescing.makeServerChannelHandler(channel: channel)
-                        try channel.pipeline.syncOperations.addHandler(handler)
-                    }
-                }
-                .childChannelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture { try connections.setUp(channel) { arrived.yield($0) } }
-                }
-                .bind(host: address.host, port: address.port).get()
+            #if os(Linux)
+                if let turn = FastTurn(connections.settings) { return try reactors(turn, arrived) }
+            #endif
+            return ChannelDoor(try await bind(acceptor, arrived))
         } catch let error as IOError {
             throw ListenerError(address: address, reason: error.localizedReason)
         }
     }
 
-    private func announce(_ channel: any Channel) {
-        let bound = ListenAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
+    private func bind(
+        _ acceptor: any EventLoopGroup, _ arrived: AsyncStream<FrameworkConnection>.Continuation
+    ) async throws -> any Channel {
+        try await ServerBootstrap(group: acceptor, childGroup: group)
+            .serverChannelOption(.backlog, value: Listener.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let place = ConnectionPlace(in: connections.open)
+                    try connections.setUp(channel, place) { arrived.yield($0) }
+                }
+            }
+            .bind(host: address.host, port: address.port).get()
+    }
+
+    #if os(Linux)
+        private func reactors(
+            _ turn: FastTurn, _ arrived: AsyncStream<FrameworkConnection>.Continuation
+        ) throws -> any Door {
+            let (connections, group) = (connections, group)
+            let surroundings = Reactor.Surroundings(
+                turn: turn, maximumConnections: connections.maximum, idleTimeout: connections.settings.idleTimeout
+            ) { socket, place, carried, isWelcome in
+                ClientBootstrap(group: group)
+                    .channelOption(.allowRemoteHalfClosure, value: true)
+                    .channelInitializer { channel in
+                        channel.eventLoop.makeCompletedFuture {
+                            try connections.setUp(channel, place, carried, isWelcome: isWelcome) { arrived.yield($0) }
+                        }
+                    }
+                    .withConnectedSocket(socket)
+                    .whenFailure { _ in place.leave() }
+            }
+            let resolved = try SocketAddress.makeAddressResolvingHost(address.host, port: address.port)
+            do throws(SystemError) {
+                return try ReactorDoor(
+                    resolved, backlog: Listener.backlog, threads: group.makeIterator().reduce(0) { count, _ in count + 1 },
+                    connections: connections.open, surroundings,
+                    closed: group.next().makePromise(of: Void.self))
+            } catch {
+                throw IOError(errnoCode: error.number, reason: "listen")
+            }
+        }
+    #endif
+
+    private func announce(_ port: Int?) {
+        let bound = ListenAddress(host: address.host, port: port ?? address.port)
         logger.info("listening", metadata: ["listener": "\(kind.rawValue)", "address": "\(bound)"])
         onListening(bound)
     }
+}
+
+/// Where a listener's connections come in.
+protocol Door: Sendable {
+    /// The port that it really has.
+    var port: Int? { get }
+    /// Succeeds once nobody gets in any more.
+    var closed: EventLoopFuture<Void> { get }
+    func close()
+}
+
+/// One that NIO accepts at.
+private struct ChannelDoor: Door {
+    private let channel: any Channel
+
+    init(_ channel: any Channel) { self.channel = channel }
+
+    var port: Int? { channel.localAddress?.port }
+    var closed: EventLoopFuture<Void> { channel.closeFuture }
+    func close() { channel.close(promise: nil) }
 }
 
 extension IOError {

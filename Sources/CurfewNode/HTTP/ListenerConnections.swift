@@ -7,7 +7,6 @@ import Logging
 import NIOCore
 import NIOHTTPTypes
 import NIOSSL
-import Synchronization
 
 struct ListenerConnections: Sendable {
     /// Past the maximum so many more get an answer; beyond that they are closed without one.
@@ -20,7 +19,7 @@ struct ListenerConnections: Sendable {
     private let responder: Responder
     private let gate: CallGate
     private let logger: Logger
-    private let count = ConnectionCount()
+    let open = OpenConnections()
     /// One an event loop.
     private let rings: [ObjectIdentifier: NIOLoopBoundBox<ConnectionRing>]
 
@@ -42,15 +41,18 @@ struct ListenerConnections: Sendable {
         self.rings = rings
     }
 
-    /// Makes an accepted channel a connection. `onFirstCall` gets it when it has a call for the framework.
-    func setUp(_ channel: any Channel, onFirstCall: @escaping @Sendable (FrameworkConnection) -> Void) throws {
-        let number = count.increment()
-        channel.closeFuture.whenComplete { [count] _ in count.decrement() }
+    /// Makes a channel a connection. `carried`: what a reactor has read and not answered, or not written; `isWelcome`: it found that there is
+    /// room. `onFirstCall` gets the connection when it has a call for the framework.
+    func setUp(
+        _ channel: any Channel, _ seat: ConnectionPlace, _ carried: CarriedBytes = CarriedBytes(), isWelcome: Bool = false,
+        onFirstCall: @escaping @Sendable (FrameworkConnection) -> Void
+    ) throws {
+        open.watch(channel, seat)
         let ring = rings[ObjectIdentifier(channel.eventLoop)]?.value
         let place = CallPlace(gate: gate)
-        let admission = admission(of: number, ring)
+        let admission = isWelcome ? .welcome : admission(of: seat.number, ring)
         let handler = ConnectionHandler(
-            settings: settings, admission: admission, place: place,
+            settings: settings, admission: admission, place: place, carried: carried,
             attach: { [responder, logger] channel in
                 let bridge = FrameworkBridge(responder, place: place)
                 let attached = bridge.setup(channel: channel, logger: logger)
@@ -70,14 +72,6 @@ struct ListenerConnections: Sendable {
         if number <= maximum || ring?.makeRoom() == true { return .welcome }
         return number <= maximum + Self.refusalsAtOnce ? .oneTooMany : .unwelcome
     }
-}
-
-/// How many connections a listener has.
-private final class ConnectionCount: Sendable {
-    private let count = Atomic(0)
-
-    func increment() -> Int { count.wrappingAdd(1, ordering: .relaxed).newValue }
-    func decrement() { count.wrappingSubtract(1, ordering: .relaxed) }
 }
 
 /// A connection that has calls: Hummingbird's loop over them.

@@ -33,6 +33,14 @@ struct ConnectionSettings: Sendable {
     var maximumOutputBytes = 64 * 1024
 }
 
+/// Of a connection that was served elsewhere before.
+struct CarriedBytes: Sendable {
+    /// Read and not answered; a request's head begins with the first.
+    var input = ByteBuffer()
+    /// Not written yet.
+    var output = ByteBuffer()
+}
+
 /// See the top of the file. Every method runs on the channel's event loop.
 final class ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
@@ -83,9 +91,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     init(
         settings: ConnectionSettings, admission: Admission = .welcome, place: CallPlace? = nil,
-        attach: ((any Channel) -> Void)? = nil
+        carried: CarriedBytes = CarriedBytes(), attach: ((any Channel) -> Void)? = nil
     ) {
         self.settings = settings
+        (input, output) = (carried.input, carried.output)
         self.admission = admission
         self.place = place
         self.attach = attach
@@ -106,6 +115,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         start(context)
+        if admission == .welcome, input.readableBytes + output.readableBytes > 0 { process(context) }
         // Who is put behind this later is told then.
         if attach == nil { context.fireChannelActive() }
     }

@@ -1,0 +1,192 @@
+// One thread that serves connections which ask nothing but what memory answers: one read, one write, and between two requests
+// nothing is kept of a connection but its number. Whatever else one asks, or does (half a request, answers that it doesn't
+// read, a stop), it is handed on for good, with the bytes that were read: to a NIO channel, and `ConnectionHandler`.
+
+#if os(Linux)
+    import CLinux
+    import NIOCore
+
+    /// Used on its own thread only.
+    final class Reactor {
+        /// What a reactor needs of the listener that it belongs to.
+        struct Surroundings: Sendable {
+            let turn: FastTurn
+            let maximumConnections: Int
+            let idleTimeout: Duration
+            /// Takes a connection over; `isWelcome`: there is room for it.
+            let handOn: @Sendable (_ socket: CInt, ConnectionPlace, CarriedBytes, _ isWelcome: Bool) -> Void
+        }
+
+        private struct Member {
+            let socket: CInt
+            let place: ConnectionPlace
+            /// It had an answer since the hand last passed.
+            var wasUseful = true
+            /// Ticks without a byte.
+            var quietTicks = 0
+        }
+
+        private static let ticksUntilIdle = 4
+        private static let eventsAtOnce = 256
+        private static let inputBytes = 64 * 1024
+
+        private let surroundings: Surroundings
+        private let inbox: ReactorInbox
+        private let acceptor: Acceptor?
+        private let scratch = VerdictScratch.ofThisThread()
+        private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: inputBytes, alignment: 16)
+        private let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: eventsAtOnce)
+        private let numbers = UnsafeMutablePointer<UInt64>.allocate(capacity: eventsAtOnce)
+        private var output = ByteBuffer()
+        /// By the number that a connection is watched under.
+        private var members: [Member?] = []
+        private var free: [Int] = []
+        /// See `ConnectionRing`: whose turn it is to make room.
+        private var hand = 0
+        private var nextTick: NIODeadline
+        private var isStopping = false
+
+        /// `acceptor`: one reactor of a listener has it.
+        init(_ surroundings: Surroundings, inbox: ReactorInbox, acceptor: Acceptor?) {
+            self.surroundings = surroundings
+            self.inbox = inbox
+            self.acceptor = acceptor
+            nextTick = .now() + TimeAmount(surroundings.idleTimeout / Self.ticksUntilIdle)
+        }
+
+        deinit {
+            input.deallocate()
+            events.deallocate()
+            numbers.deallocate()
+        }
+
+        /// Returns after `stop`, when every connection is in other hands.
+        func run() {
+            acceptor?.begin(on: inbox.poller)
+            while !isStopping {
+                let patience = min(nextTick, acceptor?.pausedUntil ?? .distantFuture) - .now()
+                let milliseconds = Int32(clamping: max(0, patience.nanoseconds / 1_000_000 + 1))
+                let count = clinux_wait(inbox.poller, events, numbers, Int32(Self.eventsAtOnce), milliseconds)
+                precondition(count >= 0, "epoll_wait fails only where its arguments are wrong")
+                for index in 0..<Int(count) { handle(numbers[index]) }
+                if NIODeadline.now() >= nextTick { tick() }
+                acceptor?.resume(on: inbox.poller)
+            }
+            acceptor?.end()
+            for number in members.indices { handOn(number, CarriedBytes()) }
+        }
+
+        private func handle(_ number: UInt64) {
+            switch number {
+            case ReactorInbox.bellNumber:
+                for message in inbox.take() {
+                    switch message {
+                    case .newcomer(let socket, let place): welcome(socket, place)
+                    case .stop: isStopping = true
+                    }
+                }
+            case ReactorInbox.listenerNumber:
+                acceptor?.accept(on: inbox.poller) { welcome($0, $1) }
+            default: serve(Int(number))
+            }
+        }
+
+        // MARK: Connections
+
+        private func welcome(_ socket: CInt, _ place: ConnectionPlace) {
+            guard place.number <= surroundings.maximumConnections || makeRoom() else {
+                return surroundings.handOn(socket, place, CarriedBytes(), false)
+            }
+            let number = free.popLast() ?? members.count
+            guard clinux_watch(inbox.poller, socket, UInt64(number)) >= 0 else {
+                free.append(number)
+                _ = clinux_close(socket)
+                return place.leave()
+            }
+            let member = Member(socket: socket, place: place)
+            if number == members.count { members.append(member) } else { members[number] = member }
+        }
+
+        private func serve(_ number: Int) {
+            // (One that made room for another may still be among the events of this turn.)
+            guard let socket = members[number]?.socket else { return }
+            let count = clinux_receive(socket, input.baseAddress.unsafelyUnwrapped, input.count)
+            guard count > 0 else {
+                if count == 0 || -count != EAGAIN { close(number) }
+                return
+            }
+            members[number]?.quietTicks = 0
+            var rest = UnsafeRawBufferPointer(rebasing: input[..<count])
+            while !rest.isEmpty {
+                let answered = surroundings.turn.answer(rest, scratch: scratch, into: &output)
+                rest = rest.slice(answered..<rest.count)
+                let isSent = sendOutput(to: socket)
+                if answered == 0 || !isSent {
+                    handOn(number, CarriedBytes(input: ByteBuffer(bytes: rest), output: output))
+                    output.clear()
+                    return
+                }
+                members[number]?.wasUseful = true
+            }
+        }
+
+        /// `false` where something is left in `output`.
+        private func sendOutput(to socket: CInt) -> Bool {
+            guard output.readableBytes > 0 else { return true }
+            let sent = output.withUnsafeReadableBytes { bytes in
+                clinux_send(socket, bytes.baseAddress.unsafelyUnwrapped, bytes.count)
+            }
+            if sent > 0 { output.moveReaderIndex(forwardBy: sent) }
+            guard output.readableBytes == 0 else { return false }
+            output.clear()
+            return true
+        }
+
+        private func forget(_ number: Int) -> Member? {
+            guard let member = members[number] else { return nil }
+            members[number] = nil
+            free.append(number)
+            return member
+        }
+
+        private func handOn(_ number: Int, _ carried: CarriedBytes) {
+            guard let member = forget(number) else { return }
+            _ = clinux_unwatch(inbox.poller, member.socket)
+            surroundings.handOn(member.socket, member.place, carried, true)
+        }
+
+        private func close(_ number: Int) {
+            guard let member = forget(number) else { return }
+            _ = clinux_close(member.socket)
+            member.place.leave()
+        }
+
+        // MARK: Time and room
+
+        /// Ends those without traffic for `idleTimeout`, up to a quarter late.
+        private func tick() {
+            nextTick = .now() + TimeAmount(surroundings.idleTimeout / Self.ticksUntilIdle)
+            for number in members.indices {
+                guard let ticks = members[number]?.quietTicks else { continue }
+                // The first tick may come right behind the last byte.
+                if ticks >= Self.ticksUntilIdle { close(number) } else { members[number]?.quietTicks = ticks + 1 }
+            }
+        }
+
+        /// Ends one connection; `false` where each of them was of use within two turns of the hand.
+        private func makeRoom() -> Bool {
+            for _ in 0..<(2 * members.count) {
+                if hand >= members.count { hand = 0 }
+                let number = hand
+                hand += 1
+                guard let member = members[number] else { continue }
+                if !member.wasUseful {
+                    close(number)
+                    return true
+                }
+                members[number]?.wasUseful = false
+            }
+            return false
+        }
+    }
+#endif
