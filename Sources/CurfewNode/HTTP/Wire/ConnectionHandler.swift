@@ -115,7 +115,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         start(context)
-        if admission == .welcome, input.readableBytes + output.readableBytes > 0 { process(context) }
+        if admission == .welcome, input.readableBytes + output.readableBytes > 0 {
+            process(context)
+            channelReadComplete(context: context)
+        }
         // Who is put behind this later is told then.
         if attach == nil { context.fireChannelActive() }
     }
