@@ -107,7 +107,8 @@ struct Listener: Sendable {
             let resolved = try SocketAddress.makeAddressResolvingHost(address.host, port: address.port)
             do throws(SystemError) {
                 return try ReactorDoor(
-                    resolved, backlog: Listener.backlog, threads: group.makeIterator().reduce(0) { count, _ in count + 1 },
+                    resolved, backlog: Listener.backlog,
+                    threads: group.makeIterator().reduce(0) { count, _ in count + 1 },
                     connections: connections.open, surroundings,
                     closed: group.next().makePromise(of: Void.self))
             } catch {
@@ -133,7 +134,7 @@ protocol Door: Sendable {
 }
 
 /// One that NIO accepts at.
-private struct ChannelDoor: Door {
+struct ChannelDoor: Door {
     private let channel: any Channel
 
     init(_ channel: any Channel) { self.channel = channel }

@@ -44,7 +44,8 @@ struct ListenerConnections: Sendable {
     /// Makes a channel a connection. `carried`: what a reactor has read and not answered, or not written; `isWelcome`: it found that there is
     /// room. `onFirstCall` gets the connection when it has a call for the framework.
     func setUp(
-        _ channel: any Channel, _ seat: ConnectionPlace, _ carried: CarriedBytes = CarriedBytes(), isWelcome: Bool = false,
+        _ channel: any Channel, _ seat: ConnectionPlace, _ carried: CarriedBytes = CarriedBytes(),
+        isWelcome: Bool = false,
         onFirstCall: @escaping @Sendable (FrameworkConnection) -> Void
     ) throws {
         open.watch(channel, seat)

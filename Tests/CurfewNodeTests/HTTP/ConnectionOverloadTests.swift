@@ -12,11 +12,13 @@ import Testing
 
     private func get(_ path: String) -> String { "GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n" }
 
-    @Test("a call too many is refused in writing, its body is read past, and the connection goes on")
-    func goesOn() async throws {
+    @Test(
+        "a call too many is refused in writing, its body is read past, and the connection goes on",
+        arguments: Front.allCases)
+    func goesOn(_ front: Front) async throws {
         let other = CallPlace(gate: gate)
         #expect(other.take(bodyBytes: 0, isLight: false))
-        let socket = try await SocketFixture(place: CallPlace(gate: gate))
+        let socket = try await SocketFixture(front, place: CallPlace(gate: gate))
         try await socket.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe")
         let refused = try await socket.answers(1)
         #expect(refused[0].hasPrefix("HTTP/1.1 503 "))
@@ -33,10 +35,12 @@ import Testing
         try await socket.close()
     }
 
-    @Test("a call whose place went while its body came is refused in writing, then the connection ends")
-    func lateRefusal() async throws {
+    @Test(
+        "a call whose place went while its body came is refused in writing, then the connection ends",
+        arguments: Front.allCases)
+    func lateRefusal(_ front: Front) async throws {
         let other = CallPlace(gate: gate)
-        let socket = try await SocketFixture(answersAtOnce: false, place: CallPlace(gate: gate))
+        let socket = try await SocketFixture(front, answersAtOnce: false, place: CallPlace(gate: gate))
         try await socket.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe")
         while socket.slow.requests.isEmpty { await Task.yield() }
         #expect(other.take(bodyBytes: 0, isLight: false), "a body that is under way holds no place")
@@ -48,11 +52,13 @@ import Testing
         try await socket.close()
     }
 
-    @Test("an answer that needs no task is given where there is no place, and nothing of its request goes further")
-    func atOnce() async throws {
+    @Test(
+        "an answer that needs no task is given where there is no place, and nothing of its request goes further",
+        arguments: Front.allCases)
+    func atOnce(_ front: Front) async throws {
         let other = CallPlace(gate: gate)
         #expect(other.take(bodyBytes: 0, isLight: false))
-        let socket = try await SocketFixture(place: CallPlace(gate: gate)) { settings in
+        let socket = try await SocketFixture(front, place: CallPlace(gate: gate)) { settings in
             settings.isLight = { $0.equals("/health") }
             settings.atOnce = { $0.path == "/health" ? Answer(body: Array("well".utf8)) : nil }
         }

@@ -17,6 +17,7 @@ final class SlowPathStub: ChannelInboundHandler, Sendable {
     /// Answers as soon as a request has ended: its path and how long its body was.
     let answersAtOnce: Bool
     private let state = Mutex<(requests: [String], channel: (any Channel)?, body: Int)>(([], nil, 0))
+    private let carried = Mutex<[String]>([])
 
     init(answersAtOnce: Bool) { self.answersAtOnce = answersAtOnce }
 
@@ -36,11 +37,10 @@ final class SlowPathStub: ChannelInboundHandler, Sendable {
         }
     }
 
-    /// Tells the connection that the server is stopping.
-    func stop() {
-        guard let channel = state.withLock({ $0.channel }) else { return }
-        channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
-    }
+    /// Of each connection that a reactor handed on: what it had read and not answered.
+    var handedOn: [String] { carried.withLock { $0 } }
+
+    func take(_ bytes: CarriedBytes) { carried.withLock { $0.append(String(buffer: bytes.input)) } }
 
     /// Whether the connection of the last request still stands.
     var isOpen: Bool { state.withLock { $0.channel?.isActive ?? false } }
@@ -102,47 +102,116 @@ final class Transcript: ChannelInboundHandler, Sendable {
     }
 }
 
-/// One connection to a `ConnectionHandler` with real sockets.
+/// Who has a connection first.
+enum Front: CaseIterable, Sendable {
+    case channel
+    #if os(Linux)
+        case reactor
+    #endif
+}
+
+/// One connection to a `ConnectionHandler` with real sockets, through a reactor or not.
 struct SocketFixture {
     let slow: SlowPathStub
     let transcript = Transcript()
-    let server: any Channel
     let client: any Channel
+    private let front: Front
+    private let door: any Door
+    private let open = OpenConnections()
 
     init(
-        fastPath: FastPath? = nil, answersAtOnce: Bool = true, admission: ConnectionHandler.Admission = .welcome,
-        place: CallPlace? = nil,
+        _ front: Front = .channel, fastPath: FastPath? = nil, answersAtOnce: Bool = true,
+        admission: ConnectionHandler.Admission = .welcome, place: CallPlace? = nil, maximum: Int = 100,
         _ change: @Sendable (inout ConnectionSettings) -> Void = { _ in }
     ) async throws {
         let group = MultiThreadedEventLoopGroup.singleton
         var settings = ConnectionSettings(bodyLimit: { _ in 1024 }, fastPath: fastPath)
         change(&settings)
         let (slow, transcript) = (SlowPathStub(answersAtOnce: answersAtOnce), transcript)
-        self.slow = slow
-        server = try await ServerBootstrap(group: group)
-            .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
-            .childChannelInitializer { [settings] channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let handler = ConnectionHandler(settings: settings, admission: admission, place: place)
-                    try channel.pipeline.syncOperations.addHandler(handler)
-                    try channel.pipeline.syncOperations.addHandler(slow)
+        (self.slow, self.front) = (slow, front)
+        let setUp: @Sendable (any Channel, CarriedBytes) -> EventLoopFuture<Void> = {
+            [settings, open] channel, carried in
+            channel.eventLoop.makeCompletedFuture {
+                let handler = ConnectionHandler(
+                    settings: settings, admission: admission, place: place, carried: carried)
+                open.watch(channel, ConnectionPlace(in: open))
+                try channel.pipeline.syncOperations.addHandler(handler)
+                try channel.pipeline.syncOperations.addHandler(slow)
+            }
+        }
+        switch front {
+        case .channel:
+            door = ChannelDoor(
+                try await ServerBootstrap(group: group)
+                    .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
+                    .childChannelInitializer { setUp($0, CarriedBytes()) }
+                    .bind(host: "127.0.0.1", port: 0).get())
+        #if os(Linux)
+            case .reactor:
+                door = try Self.reactor(settings, maximum: admission == .welcome ? maximum : 0, open) {
+                    channel, carried in
+                    slow.take(carried)
+                    return setUp(channel, carried)
                 }
-            }.bind(host: "127.0.0.1", port: 0).get()
-        guard let address = server.localAddress else { throw ChannelError.unknownLocalAddress }
-        client = try await ClientBootstrap(group: group)
+        #endif
+        }
+        client = try await Self.connect(to: door, transcript)
+    }
+
+    private static func connect(to door: any Door, _ transcript: Transcript) async throws -> any Channel {
+        try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(transcript)
                     try channel.pipeline.syncOperations.addHandler(ClosesWithServer())
                 }
-            }.connect(to: address).get()
+            }.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: door.port ?? 0)).get()
+    }
+
+    var port: Int { door.port ?? 0 }
+
+    /// Another client of the same server.
+    func another() async throws -> (transcript: Transcript, client: any Channel) {
+        let transcript = Transcript()
+        return (transcript, try await Self.connect(to: door, transcript))
     }
 
     func send(_ text: String) async throws { try await client.writeAndFlush(ByteBuffer(string: text)) }
 
+    #if os(Linux)
+        private static func reactor(
+            _ settings: ConnectionSettings, maximum: Int, _ open: OpenConnections,
+            _ setUp: @escaping @Sendable (any Channel, CarriedBytes) -> EventLoopFuture<Void>
+        ) throws -> ReactorDoor {
+            let group = MultiThreadedEventLoopGroup.singleton
+            var settings = settings
+            // It leaves nothing to the slow path but what has a token, and is stale.
+            if settings.fastPath == nil { settings.fastPath = try FastPathFixture(isFresh: false).path }
+            guard let turn = FastTurn(settings) else { throw FastPathFixture.FixtureError() }
+            let surroundings = Reactor.Surroundings(
+                turn: turn, maximumConnections: maximum, idleTimeout: settings.idleTimeout
+            ) { socket, place, carried, _ in
+                ClientBootstrap(group: group)
+                    .channelOption(.allowRemoteHalfClosure, value: true)
+                    .channelInitializer { channel in
+                        channel.closeFuture.whenComplete { _ in place.leave() }
+                        return setUp(channel, carried)
+                    }
+                    .withConnectedSocket(socket).whenFailure { _ in place.leave() }
+            }
+            return try ReactorDoor(
+                SocketAddress(ipAddress: "127.0.0.1", port: 0), backlog: 16, threads: 2, connections: open,
+                surroundings,
+                closed: group.next().makePromise())
+        }
+    #endif
+
     /// A graceful stop of the server.
-    func stop() { slow.stop() }
+    func stop() {
+        door.close()
+        door.closed.whenComplete { [open] _ in open.stop {} }
+    }
 
     func endInput() async throws { try await client.close(mode: .output) }
 
@@ -160,7 +229,8 @@ struct SocketFixture {
 
     func close() async throws {
         try? await client.close()
-        try await server.close()
+        door.close()
+        try await door.closed.get()
     }
 
     /// Whole answers, by their lengths.

@@ -43,7 +43,11 @@
                     return
                 }
                 let place = ConnectionPlace(in: connections)
-                if let inbox = inboxes[next] { inbox.send(.newcomer(newcomer, place)) } else { welcome(newcomer, place) }
+                if let inbox = inboxes[next] {
+                    inbox.send(.newcomer(newcomer, place))
+                } else {
+                    welcome(newcomer, place)
+                }
                 next = (next + 1) % inboxes.count
             }
         }
