@@ -27,6 +27,7 @@ struct HTTPTarget: FuzzTarget {
     private let room: GuardedMemory
     private let scratch: GuardedMemory
     private let path: FastPath
+    private let turn: FastTurn
     private let token: String
 
     init() throws {
@@ -47,7 +48,13 @@ struct HTTPTarget: FuzzTarget {
         path = FastPath(
             keyRing: CurrentKeyRing(ring), table: table, clock: clock, activity: Activity(count: table.count),
             configuration: NodeConfiguration())
+        let settings = ConnectionSettings(head: Self.limits, bodyLimit: { _ in Self.bodyLimit }, fastPath: path)
+        guard let turn = FastTurn(settings) else { throw Finding("no turn") }
+        self.turn = turn
     }
+
+    private static let limits = HeadLimits(maximumBytes: 2048, maximumFields: 20, acceptsInsecureCookie: true)
+    private static let bodyLimit = 64
 
     private static func freshen(_ feed: inout PartitionFeed, at now: BootTime) {
         let reign = Reign(runID: "r", replicationID: "r")
@@ -106,6 +113,7 @@ struct HTTPTarget: FuzzTarget {
     func check(_ input: [UInt8]) throws {
         guard input.count <= room.memory.count else { return }
         let whole = try drive([input[...]])
+        try demandSameTurn(input, whole)
         var random = Randomness(of: input)
         for _ in 0..<2 {
             let cuts = (0..<random.below(4)).map { _ in random.below(input.count + 1) }.sorted()
@@ -129,8 +137,7 @@ struct HTTPTarget: FuzzTarget {
 
     /// What the machine makes of the bytes, chunk by chunk; every request's answer ends as soon as the request did.
     private func drive(_ chunks: [ArraySlice<UInt8>]) throws -> [Sight] {
-        let limits = HeadLimits(maximumBytes: 2048, maximumFields: 20, acceptsInsecureCookie: true)
-        let bodyLimit = 64
+        let (limits, bodyLimit) = (Self.limits, Self.bodyLimit)
         var machine = ConnectionMachine(limits: limits)
         var waiting: [UInt8] = []
         var sights: [Sight] = []
@@ -178,6 +185,22 @@ struct HTTPTarget: FuzzTarget {
             try demand(waiting.count < limits.maximumBytes, "\(waiting.count) bytes wait for a decision")
         }
         return sights
+    }
+
+    /// A reactor answers just those requests at the front that a connection would answer so, in order and the same way, and leaves the first that
+    /// is anything else, with all behind it.
+    private func demandSameTurn(_ input: [UInt8], _ sights: [Sight]) throws {
+        var (length, statuses, rest) = (0, [String](), sights[...])
+        while case .head(let head)? = rest.popFirst(), !head.closes, case .fastAnswer(let status)? = rest.popFirst() {
+            length += head.length
+            statuses.append(status)
+        }
+        var output = ByteBuffer()
+        let answered = turn.answer(room.placing(input), scratch: .ofThisThread(), into: &output)
+        let lines = String(buffer: output).components(separatedBy: "\r\n").filter { $0.hasPrefix("HTTP/1.1 ") }
+        try demand(
+            answered == length && lines == statuses,
+            "a reactor answers \(answered) bytes with \(lines), a connection \(length) with \(statuses)")
     }
 
     /// Both paths find the same token, or none.
