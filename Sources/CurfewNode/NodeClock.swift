@@ -13,13 +13,12 @@ package struct NodeClock: Sendable {
 
     /// Later than zero by an hour at least; never goes back.
     package func boot() -> BootTime {
-        let uptime = surroundings?.uptime ?? SystemSurroundings.uptime
-        return BootTime(nanoseconds: uptime.wholeNanoseconds)
+        BootTime(nanoseconds: surroundings?.uptime.wholeNanoseconds ?? SystemSurroundings.uptimeNanoseconds)
     }
 
     /// As `boot`, for lifetimes (`Surroundings.age`).
     func age() -> BootTime {
-        BootTime(nanoseconds: (surroundings?.age ?? SystemSurroundings.uptime).wholeNanoseconds)
+        BootTime(nanoseconds: surroundings?.age.wholeNanoseconds ?? SystemSurroundings.uptimeNanoseconds)
     }
 
     /// UNIX seconds.

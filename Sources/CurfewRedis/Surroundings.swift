@@ -31,17 +31,35 @@ extension Surroundings {
     package var age: Duration { uptime }
 }
 
-/// The machine's own: CLOCK_BOOTTIME (Swift's `ContinuousClock`), the wall clock, an event loop's timers, and the
+/// The machine's own: CLOCK_BOOTTIME, the wall clock, an event loop's timers, and the
 /// system's random numbers.
 package struct SystemSurroundings: Surroundings {
     /// What `uptime` counts from, less one hour: nothing that can happen lies before zero.
-    private static let origin = ContinuousClock.now - .seconds(3600)
+    private static let origin = clock() - 3_600_000_000_000
     private let eventLoop: any EventLoop
 
     package init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
-    package static var uptime: Duration { ContinuousClock.now - origin }
+    package static var uptime: Duration { .nanoseconds(uptimeNanoseconds) }
+    /// The same, for whoever asks for every token.
+    package static var uptimeNanoseconds: Int64 { clock() - origin }
     package static var wallSeconds: Int64 { Int64(time(nil)) }
+
+    #if !os(Linux)
+        private static let reference = ContinuousClock.now
+    #endif
+
+    /// Nanoseconds since some moment.
+    private static func clock() -> Int64 {
+        #if os(Linux)
+            var now = timespec()
+            clock_gettime(CLOCK_BOOTTIME, &now)
+            return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+        #else
+            let (seconds, attoseconds) = (ContinuousClock.now - reference).components
+            return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+        #endif
+    }
 
     package var uptime: Duration { Self.uptime }
     package var wallSeconds: Int64 { Self.wallSeconds }

@@ -72,6 +72,8 @@ public struct ClaimsView: Sendable {
 
     let places: Places
 
+    /// `sid`'s own bytes, in the one spelling that an id has.
+    public var sessionText: Range<Int> { places.session.range }
     /// `sub` as it stands between the quotes: valid JSON, ready to be copied.
     public var subject: Range<Int> { places.subject.range }
     /// The user's own bytes: `subject` without its escapes.
@@ -90,6 +92,7 @@ public struct ClaimsView: Sendable {
 
 /// Where a view's texts are.
 struct Places: Sendable {
+    let session: ByteRange
     let subject: ByteRange
     let user: ByteRange
     let device: ByteRange
@@ -99,7 +102,7 @@ struct Places: Sendable {
     let permissions: ByteRange
 }
 
-/// A range within scratch memory in four bytes: verdicts are copied about, and seven of them should cost nothing.
+/// A range within scratch memory in four bytes: verdicts are copied about, and eight of them should cost nothing.
 struct ByteRange: Sendable {
     private let start: UInt16
     private let end: UInt16

@@ -43,7 +43,7 @@ struct ClaimsParser {
     private var issuer: JSONCursor.Text?
     private var audience: JSONCursor.Text?
     private var subject: JSONCursor.Text?
-    private var session: SessionID?
+    private var session: (id: SessionID, text: ByteRange)?
     private var issuedAt: UInt64?
     private var expiresAt: UInt64?
     private var notBefore: UInt64?
@@ -81,7 +81,7 @@ struct ClaimsParser {
         case .issuer: isOpened ? .refused : set(&issuer, cursor.string())
         case .audience: isOpened ? .refused : set(&audience, cursor.string())
         case .subject: set(&subject, cursor.string())
-        case .session: set(&session, cursor.string().flatMap { SessionID(utf8: bytes($0.range)) })
+        case .session: set(&session, cursor.string().flatMap(id))
         case .issuedAt: set(&issuedAt, cursor.integer())
         case .expiresAt: set(&expiresAt, cursor.integer())
         case .notBefore: set(&notBefore, cursor.integer())
@@ -102,6 +102,10 @@ struct ClaimsParser {
         guard slot == nil, let value else { return .refused }
         slot = value
         return .read
+    }
+
+    private func id(_ text: JSONCursor.Text) -> (SessionID, ByteRange)? {
+        SessionID(utf8: bytes(text.range)).map { ($0, ByteRange(text.range)) }
     }
 
     /// A fingerprint's code has one length, and no digit that could be escaped.
@@ -132,11 +136,12 @@ struct ClaimsParser {
             plainTenant = plain
         }
         return ClaimsView(
-            session: session, kind: kind, stamp: Stamp(stamp), issuedAt: WallTime(seconds: Int64(issuedAt)),
+            session: session.id, kind: kind, stamp: Stamp(stamp), issuedAt: WallTime(seconds: Int64(issuedAt)),
             expiresAt: WallTime(seconds: Int64(expiresAt)), notBefore: WallTime(seconds: Int64(notBefore ?? 0)),
             permissionsVersion: permissionsVersion,
             places: Places(
-                subject: ByteRange(subject.range), user: user, device: device.map { ByteRange($0.range) } ?? .none,
+                session: session.text, subject: ByteRange(subject.range), user: user,
+                device: device.map { ByteRange($0.range) } ?? .none,
                 plainDevice: plainDevice, tenant: plainTenant, fingerprint: fingerprint ?? .none,
                 permissions: permissions))
     }

@@ -6,8 +6,8 @@
     import CLinux
     import NIOCore
 
-    /// Used on its own thread only.
-    final class Reactor {
+    /// Used on its own thread only. (No class: what one reads of itself is looked after at run time.)
+    struct Reactor: ~Copyable {
         /// What a reactor needs of the listener that it belongs to.
         struct Surroundings: Sendable {
             let turn: FastTurn
@@ -61,7 +61,7 @@
         }
 
         /// Returns after `stop`, when every connection is in other hands.
-        func run() {
+        mutating func run() {
             acceptor?.begin(on: inbox.poller)
             while !isStopping {
                 let patience = min(nextTick, acceptor?.pausedUntil ?? .distantFuture) - .now()
@@ -76,7 +76,7 @@
             for number in members.indices { handOn(number, CarriedBytes()) }
         }
 
-        private func handle(_ number: UInt64) {
+        private mutating func handle(_ number: UInt64) {
             switch number {
             case ReactorInbox.bellNumber:
                 for message in inbox.take() {
@@ -93,7 +93,7 @@
 
         // MARK: Connections
 
-        private func welcome(_ socket: CInt, _ place: ConnectionPlace) {
+        private mutating func welcome(_ socket: CInt, _ place: ConnectionPlace) {
             guard place.number <= surroundings.maximumConnections || makeRoom() else {
                 return surroundings.handOn(socket, place, CarriedBytes(), false)
             }
@@ -107,7 +107,7 @@
             if number == members.count { members.append(member) } else { members[number] = member }
         }
 
-        private func serve(_ number: Int) {
+        private mutating func serve(_ number: Int) {
             // (One that made room for another may still be among the events of this turn.)
             guard let socket = members[number]?.socket else { return }
             let count = clinux_receive(socket, input.baseAddress.unsafelyUnwrapped, input.count)
@@ -131,7 +131,7 @@
         }
 
         /// `false` where something is left in `output`.
-        private func sendOutput(to socket: CInt) -> Bool {
+        private mutating func sendOutput(to socket: CInt) -> Bool {
             guard output.readableBytes > 0 else { return true }
             let sent = output.withUnsafeReadableBytes { bytes in
                 clinux_send(socket, bytes.baseAddress.unsafelyUnwrapped, bytes.count)
@@ -142,20 +142,20 @@
             return true
         }
 
-        private func forget(_ number: Int) -> Member? {
+        private mutating func forget(_ number: Int) -> Member? {
             guard let member = members[number] else { return nil }
             members[number] = nil
             free.append(number)
             return member
         }
 
-        private func handOn(_ number: Int, _ carried: CarriedBytes) {
+        private mutating func handOn(_ number: Int, _ carried: CarriedBytes) {
             guard let member = forget(number) else { return }
             _ = clinux_unwatch(inbox.poller, member.socket)
             surroundings.handOn(member.socket, member.place, carried, true)
         }
 
-        private func close(_ number: Int) {
+        private mutating func close(_ number: Int) {
             guard let member = forget(number) else { return }
             _ = clinux_close(member.socket)
             member.place.leave()
@@ -164,7 +164,7 @@
         // MARK: Time and room
 
         /// Ends those without traffic for `idleTimeout`, up to a quarter late.
-        private func tick() {
+        private mutating func tick() {
             nextTick = .now() + TimeAmount(surroundings.idleTimeout / Self.ticksUntilIdle)
             for number in members.indices {
                 guard let ticks = members[number]?.quietTicks else { continue }
@@ -174,7 +174,7 @@
         }
 
         /// Ends one connection; `false` where each of them was of use within two turns of the hand.
-        private func makeRoom() -> Bool {
+        private mutating func makeRoom() -> Bool {
             for _ in 0..<(2 * members.count) {
                 if hand >= members.count { hand = 0 }
                 let number = hand

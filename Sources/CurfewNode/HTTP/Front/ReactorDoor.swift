@@ -43,7 +43,8 @@
                     let acceptor =
                         number == 0
                         ? Acceptor(socket: socket, connections: connections, inboxes: [nil] + others.map { $0 }) : nil
-                    Reactor(surroundings, inbox: inbox, acceptor: acceptor).run()
+                    var reactor = Reactor(surroundings, inbox: inbox, acceptor: acceptor)
+                    reactor.run()
                     if number == 0 { for other in others { other.send(.stop) } }
                     ended()
                 }

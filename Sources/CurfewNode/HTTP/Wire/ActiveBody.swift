@@ -7,7 +7,8 @@ import NIOCore
 
 /// What the 200 of validate says. The buffers are plain text, not JSON, but for `permissions`.
 struct ActiveBody {
-    var session: SessionID
+    /// Its id's text.
+    var session: UnsafeRawBufferPointer
     var user: UnsafeRawBufferPointer
     var device: UnsafeRawBufferPointer?
     var kind: SessionKind
@@ -21,7 +22,7 @@ struct ActiveBody {
     var isStale: Bool
 
     /// An upper bound of the body's bytes: names, numbers and times take less than 400, ids at most double.
-    private var capacity: Int { 400 + 2 * user.count + 2 * (device?.count ?? 0) + permissions.count }
+    var capacity: Int { 400 + 2 * user.count + 2 * (device?.count ?? 0) + permissions.count }
 
     /// Appends the object; returns its length.
     @discardableResult
@@ -33,9 +34,9 @@ struct ActiveBody {
         }
     }
 
-    private func write(with cursor: inout ByteCursor) {
+    func write(with cursor: inout ByteCursor) {
         cursor.put("{\"active\":true,\"sessionId\":\"")
-        cursor.put(count: SessionID.byteCount) { session.write(into: $0) }
+        cursor.put(session)
         cursor.put("\",\"userId\":\"")
         cursor.putEscaped(user)
         cursor.put("\",\"deviceId\":")
@@ -69,16 +70,23 @@ extension ActiveSession {
     func write(into buffer: inout ByteBuffer) {
         let user = Array(user.text.utf8)
         let device = device.map { Array($0.text.utf8) }
+        let id = Array(session.description.utf8)
         user.withUnsafeBytes { user in
             permissions.json.withUnsafeBytes { permissions in
-                func write(device: UnsafeRawBufferPointer?) {
+                func write(id: UnsafeRawBufferPointer, device: UnsafeRawBufferPointer?) {
                     ActiveBody(
-                        session: session, user: user, device: device, kind: kind, permissions: permissions,
+                        session: id, user: user, device: device, kind: kind, permissions: permissions,
                         permissionsVersion: permissionsVersion, issuedAt: issuedAt, expiresAt: expiresAt,
                         shouldRefresh: shouldRefresh, ageMilliseconds: ageMilliseconds, isStale: isStale
                     ).write(into: &buffer)
                 }
-                if let device { device.withUnsafeBytes { write(device: $0) } } else { write(device: nil) }
+                id.withUnsafeBytes { id in
+                    if let device {
+                        device.withUnsafeBytes { write(id: id, device: $0) }
+                    } else {
+                        write(id: id, device: nil)
+                    }
+                }
             }
         }
     }
@@ -92,9 +100,9 @@ extension ActiveSession {
 }
 
 /// Appends to memory that is known to be large enough.
-private struct ByteCursor {
+struct ByteCursor {
     private let space: UnsafeMutableRawBufferPointer
-    private(set) var count = 0
+    var count = 0
 
     init(_ space: UnsafeMutableRawBufferPointer) { self.space = space }
 
@@ -104,6 +112,8 @@ private struct ByteCursor {
         rest.copyMemory(from: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
         count += text.utf8CodeUnitCount
     }
+
+    mutating func put(_ bytes: [UInt8]) { bytes.withUnsafeBytes { put($0) } }
 
     mutating func put(_ bytes: UnsafeRawBufferPointer) {
         rest.copyMemory(from: bytes)
@@ -128,6 +138,21 @@ private struct ByteCursor {
     }
 
     mutating func put(decimal number: UInt64) {
+        let digits = Self.digits(of: number)
+        put(decimal: number, digits: digits, at: count)
+        count += digits
+    }
+
+    /// The lowest `digits` of a number, at a place that is kept free for them.
+    func put(decimal number: UInt64, digits: Int, at place: Int) {
+        var value = number
+        for offset in (0..<digits).reversed() {
+            space[place + offset] = UInt8(48 + value % 10)
+            value /= 10
+        }
+    }
+
+    static func digits(of number: UInt64) -> Int {
         var digits = 1
         var bound: UInt64 = 10
         while number >= bound, digits < 20 {
@@ -135,11 +160,6 @@ private struct ByteCursor {
             let (next, overflowed) = bound.multipliedReportingOverflow(by: 10)
             bound = overflowed ? .max : next
         }
-        var value = number
-        for offset in (0..<digits).reversed() {
-            space[count + offset] = UInt8(48 + value % 10)
-            value /= 10
-        }
-        count += digits
+        return digits
     }
 }

@@ -1,5 +1,13 @@
 // The character classes of RFC 9110 and 9112, and comparisons on raw bytes. Everything here works in place: nothing
-// allocates, nothing decodes text, so that the head scanner costs about a nanosecond a byte.
+// allocates, nothing decodes text.
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
 
 extension UInt8 {
     static let tab = UInt8(ascii: "\t")
@@ -74,11 +82,18 @@ extension UnsafeRawBufferPointer {
         return port.reduce(0) { 10 * $0 + Int($1 - UInt8(ascii: "0")) } <= 65_535
     }
 
+    /// As the library's, by the fastest way that the machine has.
+    func firstIndex(of byte: UInt8, in range: Range<Int>) -> Int? {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count)
+        guard let baseAddress, let found = memchr(baseAddress + range.lowerBound, Int32(byte), range.count) else {
+            return nil
+        }
+        return UnsafeRawPointer(found) - baseAddress
+    }
+
     /// Byte for byte.
     func equals(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount else { return false }
-        for index in 0..<count where self[index] != text.utf8Start[index] { return false }
-        return true
+        count == text.utf8CodeUnitCount && baseAddress.map { memcmp($0, text.utf8Start, count) == 0 } ?? true
     }
 
     /// Without regard to case in ASCII; `text` is lower case.

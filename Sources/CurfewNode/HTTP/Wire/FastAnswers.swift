@@ -51,31 +51,32 @@ struct FastAnswers: Sendable {
     /// A 200, whole. The length is written last, into the place that was kept free for it: three digits, as nearly every body
     /// takes; where that was wrong, everything is written again with the right number.
     func write(_ body: ActiveBody, connection: AnswerBytes.Connection, into buffer: inout ByteBuffer) {
-        let start = buffer.writerIndex
-        var digits = 3
-        while true {
-            let length = write(body, connection: connection, digits: digits, into: &buffer)
-            let needed = String(length).utf8.count
-            if needed == digits { return }
-            digits = needed
-            buffer.moveWriterIndex(to: start)
+        let head = activeHeads[connection.index]
+        // A length has no more digits than this.
+        let capacity = head.before.count + 20 + head.after.count + body.capacity
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: capacity) { space in
+            var digits = 3
+            while true {
+                var cursor = ByteCursor(space)
+                let length = write(body, head, digits: digits, with: &cursor)
+                let needed = ByteCursor.digits(of: UInt64(length))
+                if needed == digits { return cursor.count }
+                digits = needed
+            }
         }
     }
 
     private func write(
-        _ body: ActiveBody, connection: AnswerBytes.Connection, digits: Int, into buffer: inout ByteBuffer
+        _ body: ActiveBody, _ head: (before: [UInt8], after: [UInt8]), digits: Int, with cursor: inout ByteCursor
     ) -> Int {
-        let head = activeHeads[connection.index]
-        buffer.writeBytes(head.before)
-        let place = buffer.writerIndex
-        buffer.writeRepeatingByte(UInt8(ascii: "0"), count: digits)
-        buffer.writeBytes(head.after)
-        let length = body.write(into: &buffer)
-        var rest = length
-        for offset in (0..<digits).reversed() {
-            buffer.setInteger(UInt8(48 + rest % 10), at: place + offset)
-            rest /= 10
-        }
+        cursor.put(head.before)
+        let place = cursor.count
+        cursor.count += digits
+        cursor.put(head.after)
+        let start = cursor.count
+        body.write(with: &cursor)
+        let length = cursor.count - start
+        cursor.put(decimal: UInt64(length), digits: digits, at: place)
         return length
     }
 }

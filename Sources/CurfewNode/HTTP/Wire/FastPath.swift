@@ -83,7 +83,7 @@ final class FastPath: Sendable {
         let claims = token.claims
         func write(permissions: UnsafeRawBufferPointer, version: UInt64) {
             let body = ActiveBody(
-                session: claims.session, user: scratch.slice(claims.user),
+                session: scratch.slice(claims.sessionText), user: scratch.slice(claims.user),
                 device: claims.plainDevice.map { scratch.slice($0) }, kind: claims.kind, permissions: permissions,
                 permissionsVersion: version, issuedAt: claims.issuedAt, expiresAt: claims.expiresAt,
                 shouldRefresh: configuration.settings(of: claims.kind).shouldRefresh(

@@ -52,7 +52,7 @@ struct HeadScanner: Sendable {
 
     private mutating func nextLineFeed(in bytes: UnsafeRawBufferPointer) -> Int? {
         let end = min(bytes.count, limits.maximumBytes)
-        guard searched < end, let index = bytes[searched..<end].firstIndex(of: .lineFeed) else {
+        guard searched < end, let index = bytes.firstIndex(of: .lineFeed, in: searched..<end) else {
             searched = max(searched, end)
             return nil
         }
