@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -77,11 +78,20 @@ static inline void clinux_hush(int bell) {
     (void)CLINUX_RETRIED(read(bell, &count, sizeof(count)));
 }
 
-// Watches a descriptor for bytes that can be read, under a number of the caller's; reported for as long as they are there.
+// Watches a descriptor for what can be read, under a number of the caller's below 2^63; reported for as long as it is there.
 static inline int clinux_watch(int poller, int descriptor, uint64_t number) {
     struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = number}};
     return (int)CLINUX_RETRIED(epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event));
 }
+
+// The same, but reported once, when it comes: whoever hears of it reads all that there is, to the end where CLINUX_ENDS is set in the number.
+static inline int clinux_watch_edges(int poller, int descriptor, uint64_t number) {
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data = {.u64 = number}};
+    return (int)CLINUX_RETRIED(epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event));
+}
+
+// In a number that is reported: the other side says no more.
+static const uint64_t CLINUX_ENDS = (uint64_t)1 << 63;
 
 static inline int clinux_unwatch(int poller, int descriptor) {
     struct epoll_event event = {0};
@@ -93,7 +103,10 @@ static inline int clinux_wait(
     int poller, struct epoll_event *_Nonnull room, uint64_t *_Nonnull numbers, int maximum, int milliseconds) {
     int count = epoll_wait(poller, room, maximum, milliseconds);
     if (count < 0) return errno == EINTR ? 0 : -errno;
-    for (int i = 0; i < count; i++) numbers[i] = room[i].data.u64;
+    for (int i = 0; i < count; i++) {
+        bool ends = room[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+        numbers[i] = room[i].data.u64 | (ends ? CLINUX_ENDS : 0);
+    }
     return count;
 }
 #endif

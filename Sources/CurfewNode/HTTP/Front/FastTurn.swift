@@ -20,14 +20,14 @@ struct FastTurn: Sendable {
 
     /// Appends the answers. Returns how many bytes of requests they answer.
     func answer(_ bytes: UnsafeRawBufferPointer, scratch: VerdictScratch, into output: inout ByteBuffer) -> Int {
-        let ring = scratch.keys(of: fastPath.keyRing).ring
+        let keys = scratch.keys(of: fastPath.keyRing)
         var answered = 0
         while answered < bytes.count, output.readableBytes < maximumOutputBytes {
             let rest = bytes.slice(answered..<bytes.count)
             var scanner = HeadScanner(limits: limits)
             guard case .complete(let head) = scanner.scan(rest), !head.closes, head.isPlainValidate(in: rest),
                 fastPath.answer(
-                    head, in: rest, ring: ring, scratch: scratch.memory, connection: .silent, into: &output)
+                    head, in: rest, ring: keys.ring, scratch: scratch.memory, connection: .silent, into: &output)
             else { break }
             answered += head.length
         }

@@ -29,6 +29,8 @@
         private static let ticksUntilIdle = 4
         private static let eventsAtOnce = 256
         private static let inputBytes = 64 * 1024
+        /// Who has said more than so many times that at once is handed on: others wait.
+        private static let readsAtOnce = 4
 
         private let surroundings: Surroundings
         private let inbox: ReactorInbox
@@ -77,7 +79,7 @@
         }
 
         private mutating func handle(_ number: UInt64) {
-            switch number {
+            switch number & ~CLINUX_ENDS {
             case ReactorInbox.bellNumber:
                 for message in inbox.take() {
                     switch message {
@@ -87,7 +89,7 @@
                 }
             case ReactorInbox.listenerNumber:
                 acceptor?.accept(on: inbox.poller) { welcome($0, $1) }
-            default: serve(Int(number))
+            case let member: serve(Int(member), ends: number & CLINUX_ENDS != 0)
             }
         }
 
@@ -98,25 +100,34 @@
                 return surroundings.handOn(socket, place, CarriedBytes(), false)
             }
             let number = free.popLast() ?? members.count
-            guard clinux_watch(inbox.poller, socket, UInt64(number)) >= 0 else {
+            if number == members.count { members.append(nil) }
+            guard clinux_watch_edges(inbox.poller, socket, UInt64(number)) >= 0 else {
                 free.append(number)
                 _ = clinux_close(socket)
                 return place.leave()
             }
-            let member = Member(socket: socket, place: place)
-            if number == members.count { members.append(member) } else { members[number] = member }
+            members[number] = Member(socket: socket, place: place)
         }
 
-        private mutating func serve(_ number: Int) {
-            // (One that made room for another may still be among the events of this turn.)
-            guard let socket = members[number]?.socket else { return }
-            let count = clinux_receive(socket, input.baseAddress.unsafelyUnwrapped, input.count)
-            guard count > 0 else {
-                if count == 0 || -count != EAGAIN { close(number) }
-                return
+        /// `ends`: nothing comes behind what there is.
+        private mutating func serve(_ number: Int, ends: Bool) {
+            for _ in 0..<Self.readsAtOnce {
+                // (One that made room for another may still be among the events of this turn.)
+                guard let socket = members[number]?.socket else { return }
+                let count = clinux_receive(socket, input.baseAddress.unsafelyUnwrapped, input.count)
+                guard count > 0 else {
+                    if count == 0 || -count != EAGAIN { close(number) }
+                    return
+                }
+                answer(number, socket, UnsafeRawBufferPointer(rebasing: input[..<count]))
+                // Less than there was room for is all that there was.
+                if count < input.count, !ends { return }
             }
-            members[number]?.quietTicks = 0
-            var rest = UnsafeRawBufferPointer(rebasing: input[..<count])
+            handOn(number, CarriedBytes())
+        }
+
+        private mutating func answer(_ number: Int, _ socket: CInt, _ bytes: UnsafeRawBufferPointer) {
+            var rest = bytes
             while !rest.isEmpty {
                 let answered = surroundings.turn.answer(rest, scratch: scratch, into: &output)
                 rest = rest.slice(answered..<rest.count)
@@ -126,8 +137,9 @@
                     output.clear()
                     return
                 }
-                members[number]?.wasUseful = true
             }
+            members[number]?.wasUseful = true
+            members[number]?.quietTicks = 0
         }
 
         /// `false` where something is left in `output`.

@@ -17,8 +17,8 @@
         let poller: CInt
         let bell: CInt
         /// The number that the bell is watched under, and that of the socket that is listened on; connections have others.
-        static let bellNumber = UInt64.max
-        static let listenerNumber = UInt64.max - 1
+        static let bellNumber = UInt64(1) << 62
+        static let listenerNumber = bellNumber + 1
         private let messages = Mutex<[Message]>([])
 
         /// Throws the system's error number.

@@ -113,8 +113,6 @@ struct ByteCursor {
         count += text.utf8CodeUnitCount
     }
 
-    mutating func put(_ bytes: [UInt8]) { bytes.withUnsafeBytes { put($0) } }
-
     mutating func put(_ bytes: UnsafeRawBufferPointer) {
         rest.copyMemory(from: bytes)
         count += bytes.count

@@ -4,11 +4,18 @@
 import CurfewCore
 import NIOCore
 
-struct FastAnswers: Sendable {
+// `@unchecked Sendable`: written here, once, and only read from then on.
+struct FastAnswers: @unchecked Sendable {
     static let shared = FastAnswers()
 
+    /// A head in memory that nobody counts references to: there is one for as long as the process lives.
+    private struct Head {
+        let before: UnsafeRawBufferPointer
+        let after: UnsafeRawBufferPointer
+    }
+
     /// By what is said about the connection.
-    private let activeHeads: [(before: [UInt8], after: [UInt8])]
+    private let activeHeads: [Head]
     private let refusals: [ProblemCode: [[UInt8]]]
 
     private init() {
@@ -28,7 +35,7 @@ struct FastAnswers: Sendable {
     }
 
     /// The head of a 200, cut where its length stands.
-    private static func activeHead(_ connection: AnswerBytes.Connection) -> (before: [UInt8], after: [UInt8]) {
+    private static func activeHead(_ connection: AnswerBytes.Connection) -> Head {
         var buffer = ByteBuffer()
         AnswerBytes.writeHead(
             status: 200, fields: [("Content-Type", "application/json")], contentLength: 0, connection: connection,
@@ -39,7 +46,13 @@ struct FastAnswers: Sendable {
             preconditionFailure("a head without its length")
         }
         let cut = start + mark.count
-        return (Array(bytes[..<(cut - 1)]), Array(bytes[cut...]))
+        return Head(before: immortal(bytes[..<(cut - 1)]), after: immortal(bytes[cut...]))
+    }
+
+    private static func immortal(_ bytes: ArraySlice<UInt8>) -> UnsafeRawBufferPointer {
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+        memory.copyBytes(from: bytes)
+        return UnsafeRawBufferPointer(memory)
     }
 
     /// A 401, whole. `code` is one of validate's.
@@ -67,7 +80,7 @@ struct FastAnswers: Sendable {
     }
 
     private func write(
-        _ body: ActiveBody, _ head: (before: [UInt8], after: [UInt8]), digits: Int, with cursor: inout ByteCursor
+        _ body: ActiveBody, _ head: Head, digits: Int, with cursor: inout ByteCursor
     ) -> Int {
         cursor.put(head.before)
         let place = cursor.count
