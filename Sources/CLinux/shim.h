@@ -42,6 +42,9 @@ static inline int clinux_listen(const struct sockaddr *_Nonnull address, socklen
     int one = 1;
     int socket_ = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (socket_ < 0) return -errno;
+    // [::] is every address, whatever the system's default is.
+    int off = 0;
+    if (address->sa_family == AF_INET6) setsockopt(socket_, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     if (setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 || bind(socket_, address, length) < 0
         || listen(socket_, backlog) < 0) {
         int reason = errno;

@@ -29,6 +29,8 @@ of("validate") as $validate | of("verdict") as $verdict | of("propagation") as $
     row("memory a session : one key with the answer"; [
         "\(.memory.withUserAgent.bytesPerSession / .memory.plain.bytesPerSession | places(2))",
         "\(.memory.withoutUserAgent.bytesPerSession / .memory.plain.bytesPerSession | places(2)) without user agent"]),
+    row("issue : the bare writes at its pace, Redis' CPU"; ["\(.issue.redisCPUToPaced | spread)", "goal ≤ 2,",
+        "\(.issue.redisCPUToPacedWithoutPolls.median | places(2)) without polls"]),
     row("issue : the bare writes, Redis' CPU"; ["\(.issue.redisCPUToBare | spread)", "goal ≤ 2,",
         "\(.issue.redisCPUToBareWithoutPolls.median | places(2)) without polls"]),
     row("issue's script alone : the bare writes"; ["\(.issue.replayedRedisCPUToBare | spread)"]),
@@ -62,8 +64,8 @@ of("validate") as $validate | of("verdict") as $verdict | of("propagation") as $
         .value | [.bytesPerSession, "\(.recordBytes) \(.recordEncoding // "")", .indexBytes // "–", .dueBytes // "–", .otherBytes])),
     "", "Redis' CPU an issue, \(.issue.rounds) rounds of \(.issue.callsPerRun)",
     row(""; ["µs CPU", "µs a script", "reads a call", "calls/s"]),
-    (.issue.contenders | {curfew, replayed, bare} | to_entries[] | row(
-        {curfew: "curfew, issue", replayed: "its script, called without a pause", bare: "the same writes, nothing else"}[.key];
+    (.issue.contenders | {curfew, paced, replayed, bare} | to_entries[] | row(
+        {curfew: "curfew, issue", paced: "the same writes, nothing else, at its pace", replayed: "its script, called without a pause", bare: "the same writes, nothing else"}[.key];
         .value | [.redisMicrosecondsPerCall, .microsecondsPerScript, .readsPerCall, .callsPerSecond])),
     row("the node's polls meanwhile, µs CPU a second"; [.issue.pollsRedisMicrosecondsPerSecond]),
     "", "Validate and the note of a use, \(.activity.rounds) rounds of \(.activity.secondsPerRun) s",

@@ -9,7 +9,7 @@ def ratio($contender; $peer; field): [.[$contender], .[$peer]] | transpose | map
 
 # `own`: without the node's polls, as many as there are when nobody calls.
 ($issues | map(. + {each: (.redis / .calls),
-    own: ((.redis - (if .contender == "bare" then 0 else $idle * .seconds end)) / .calls)})) as $issues
+    own: ((.redis - (if .contender == "bare" or .contender == "paced" then 0 else $idle * .seconds end)) / .calls)})) as $issues
 | ($uses | map(. + {each: (.server / .requests), perSecond: (.requests / .seconds)})) as $uses
 | ($issues | by_contender) as $issue | ($uses | by_contender) as $use
 | {benchmark: "sessions"} + $about + {
@@ -21,6 +21,8 @@ def ratio($contender; $peer; field): [.[$contender], .[$peer]] | transpose | map
     issue: {
         rounds: ($issue.curfew | length), callsPerRun: $issues[0].calls,
         redisCPUToBare: ($issue | ratio("curfew"; "bare"; .each)),
+        redisCPUToPaced: ($issue | ratio("curfew"; "paced"; .each)),
+        redisCPUToPacedWithoutPolls: ($issue | ratio("curfew"; "paced"; .own)),
         redisCPUToBareWithoutPolls: ($issue | ratio("curfew"; "bare"; .own)),
         replayedRedisCPUToBare: ($issue | ratio("replayed"; "bare"; .own)),
         pollsRedisMicrosecondsPerSecond: $idle,

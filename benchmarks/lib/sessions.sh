@@ -80,14 +80,16 @@ weigh_plain() {
     end_processes
 }
 
-# Redis' CPU for `issued` logins through a node, beside as many calls of a script that only writes, on a Redis of its own; in
-# turns. Its fields are those of a record that the node wrote, its line is the audit log's. Between the two, the node's own call, driven like the bare one:
+# Redis' CPU for `issued` logins through a node, beside as many calls of a script that only writes, on a Redis of its own, once
+# without a pause and once at the pace of the node; in turns. Its fields are those of a record that the node wrote, its line is the audit log's. Between the two, the node's own call, driven like the bare one:
 # a Redis that is called without a pause has warm caches and does not have to be woken.
 measure_issues() {
-    local redis_node redis_bare bare session record fields expires call line
+    local redis_node redis_bare redis_paced bare rate=2000 session record fields expires call line
     echo "Redis' CPU an issue: starting a node and two Redis" >&2
     start_redis redis-bare
     redis_bare=$launched
+    start_redis redis-paced
+    redis_paced=$launched
     start_redis redis-node
     redis_node=$launched
     start_node node redis-node
@@ -105,7 +107,13 @@ measure_issues() {
     wait_until monitor audit_line
     line=$(audit_line)
     bare=$(ask redis-bare script load "$(<"$here/bare-issue.lua")")
-    take_turns issue_curfew issue_replayed issue_bare
+    ask redis-paced script load "$(<"$here/bare-issue.lua")" >"$work/load.log"
+    bare_call=(EVALSHA "$bare" 6 "curfew:{7}:s:$some_session"
+        'curfew:{7}:u:u___rand_int__' 'curfew:{7}:due' 'curfew:{7}:head' 'curfew:{7}:li:u___rand_int__' 'curfew:{0}:audit'
+        "$expires" $((expires + 90)) "$some_session dev_7f3a91c2" "$some_session" "${expires}000000" __rand_int__ 60000 "$line"
+        "${fields[@]}")
+    printf '%s\0' "${bare_call[@]}" >"$work/bare-call"
+    take_turns issue_curfew issue_paced issue_replayed issue_bare
     # What the node asks of Redis anyway, meanwhile.
     polls=$(cpu_microseconds "$redis_node")
     sleep 5
@@ -114,7 +122,15 @@ measure_issues() {
 }
 
 issue_curfew() {
+    local start=$EPOCHREALTIME
     count_redis curfew redis-node "$redis_node" issue_sessions "$issued" "r${round}_" "$user_agent"
+    rate=$(jq -n --argjson from "$start" --argjson to "$EPOCHREALTIME" --argjson calls "$issued" '$calls / ($to - $from) | round')
+}
+
+# As many calls a second as the node's last time, two at once: so many it sends at a time.
+issue_paced() {
+    count_redis paced redis-paced "$redis_paced" "$tools/pace" --redis-socket "$work/redis-paced.sock" \
+        --command "$work/bare-call" --calls "$issued" --rate "$rate" --together 2
 }
 
 issue_replayed() { count_redis replayed redis-node "$redis_node" call_redis redis-node "${call[@]}"; }
@@ -123,10 +139,7 @@ issue_replayed() { count_redis replayed redis-node "$redis_node" call_redis redi
 audit_line() { ask redis-node xrange 'curfew:{0}:audit' - + | grep -m 1 '"session.created"'; }
 
 issue_bare() {
-    count_redis bare redis-bare "$redis_bare" call_redis redis-bare EVALSHA "$bare" 6 "curfew:{7}:s:$some_session" \
-        'curfew:{7}:u:u___rand_int__' 'curfew:{7}:due' 'curfew:{7}:head' 'curfew:{7}:li:u___rand_int__' 'curfew:{0}:audit' \
-        "$expires" $((expires + 90)) "$some_session dev_7f3a91c2" "$some_session" "${expires}000000" __rand_int__ 60000 "$line" \
-        "${fields[@]}"
+    count_redis bare redis-bare "$redis_bare" call_redis redis-bare "${bare_call[@]}"
 }
 
 # call_redis REDIS COMMAND...: on one connection, like the node's, and four calls a read; of the node's it is two to four. Each

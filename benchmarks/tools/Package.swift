@@ -12,6 +12,7 @@ let package = Package(
         .target(name: "Wire", swiftSettings: strict),
         .executableTarget(name: "seed", dependencies: ["Wire"], swiftSettings: strict),
         .executableTarget(name: "issue", dependencies: ["Wire"], swiftSettings: strict),
+        .executableTarget(name: "pace", dependencies: ["Wire"], swiftSettings: strict),
         .executableTarget(name: "propagation", dependencies: ["Wire"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

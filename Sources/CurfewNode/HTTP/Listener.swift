@@ -22,7 +22,7 @@ package struct ListenerError: Error, Sendable, Equatable, CustomStringConvertibl
     package var description: String { "cannot listen on \(address): \(reason)" }
 }
 
-/// Serves until a graceful stop or cancellation. Connections are accepted on a thread that does nothing else, and set up on
+/// Serves until a graceful stop or cancellation. Connections are accepted on a thread that works on no call, and set up on
 /// their event loops: however many calls wait for a core, a newcomer gets its connection, and health checks their answer.
 struct Listener: Sendable {
     /// Connections that the system keeps until they are accepted; it cuts this to what it allows.
@@ -41,8 +41,12 @@ struct Listener: Sendable {
         let (arrivals, arrived) = AsyncStream.makeStream(of: FrameworkConnection.self)
         let door = try await open(acceptor, arrived)
         announce(door.port)
-        // However it ends, those that are connected get their answers first.
-        door.closed.whenComplete { _ in connections.open.stop { arrived.finish() } }
+        // However it ends, those that are connected get their answers first; so do those that are being set up.
+        door.closed.whenComplete { _ in
+            let loops = Array(group.makeIterator())
+            EventLoopFuture.andAllComplete(loops.map { $0.submit {} }, on: loops[0])
+                .whenComplete { _ in connections.open.stop { arrived.finish() } }
+        }
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 await withDiscardingTaskGroup { group in
@@ -109,8 +113,7 @@ struct Listener: Sendable {
                 return try ReactorDoor(
                     resolved, backlog: Listener.backlog,
                     threads: group.makeIterator().reduce(0) { count, _ in count + 1 },
-                    connections: connections.open, surroundings,
-                    closed: group.next().makePromise(of: Void.self))
+                    connections: connections.open, surroundings, on: group.next())
             } catch {
                 throw IOError(errnoCode: error.number, reason: "listen")
             }

@@ -241,14 +241,14 @@ import Testing
         let idle = try await SocketFixture(front)
         try await idle.send(get("/a"))
         #expect(try await idle.answers(1).first?.contains("Connection: close") == false)
-        idle.stop()
+        try await idle.stop()
         #expect(try await idle.untilClosed().count == 1)
         try await idle.close()
 
         let busy = try await SocketFixture(front, answersAtOnce: false)
         try await busy.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n0")
         try await waitUntil { busy.slow.requests.count == 1 }
-        busy.stop()
+        try await busy.stop()
         try await busy.send("1" + get("/never"))
         busy.slow.answer("done")
         let answers = try await busy.untilClosed()

@@ -64,26 +64,86 @@
             try await closing.close()
         }
 
-        @Test("where there is no room, the one that was of no use since the hand came by makes it")
+        @Test("where there is no room, one that never asked makes it, and none that is in use")
         func makesRoom() async throws {
             // Two reactors: connections come to them in turn, and each makes room among its own.
             let socket = try await SocketFixture(.reactor, fastPath: fixture.path, maximum: 4)
-            var others: [(transcript: Transcript, client: any Channel)] = []
+            var others: [Other] = []
             for _ in 0..<3 { others.append(try await socket.another()) }
-            for other in others {
-                try await other.client.writeAndFlush(ByteBuffer(string: validate))
-                _ = try await other.transcript.wait(on: other.client.eventLoop) { text, _ in text.contains("active") }
-            }
+            for other in others { _ = try await ask(other) }
             let newcomer = try await socket.another()
-            try await newcomer.client.writeAndFlush(ByteBuffer(string: validate))
-            let text = try await newcomer.transcript.wait(on: newcomer.client.eventLoop) { text, isClosed in
-                isClosed || text.contains("active")
+            #expect(try await ask(newcomer).hasPrefix("HTTP/1.1 200 "))
+            try await eventually("the silent one had to go") { !socket.client.isActive }
+            // Now all of them are in use, and those that were handed on have nobody to spare either.
+            let late = try await socket.another()
+            #expect(try await ask(late).hasPrefix("HTTP/1.1 503 "))
+            let standing = (others + [newcomer]).filter { $0.client.isActive }
+            #expect(standing.count == 4)
+            for other in others + [newcomer, late] { try? await other.client.close() }
+            try await socket.close()
+        }
+
+        private typealias Other = (transcript: Transcript, client: any Channel)
+
+        /// What it is told, once it is told anything.
+        private func ask(_ other: Other) async throws -> String {
+            try await other.client.writeAndFlush(ByteBuffer(string: validate))
+            return try await other.transcript.wait(on: other.client.eventLoop) { text, isClosed in
+                isClosed || !SocketFixture.split(text).isEmpty
             }
-            #expect(text.hasPrefix("HTTP/1.1 200 "))
-            try await eventually("one had to go") {
-                [socket.client, others[1].client].contains { !$0.isActive }
+        }
+
+        @Test("a connection that is used stays, past the idle timeout")
+        func used() async throws {
+            let socket = try await SocketFixture(.reactor, fastPath: fixture.path) { $0.idleTimeout = .seconds(1) }
+            let start = ContinuousClock.now
+            var count = 0
+            while ContinuousClock.now - start < .seconds(3) {
+                count += 1
+                try await socket.send(validate)
+                #expect(try await socket.answers(count).count == count)
+                try await Task.sleep(for: .milliseconds(100))  // its pace
             }
-            for client in others.map(\.client) + [newcomer.client] { try? await client.close() }
+            #expect(socket.slow.handedOn.isEmpty)
+            try await socket.close()
+        }
+
+        @Test("a client that ends with its validation gets the answer, and the connection ends at once")
+        func endsWithRequest() async throws {
+            let socket = try await SocketFixture(.reactor, fastPath: fixture.path) { $0.idleTimeout = .seconds(3600) }
+            try await socket.send(validate)
+            try await socket.endInput()
+            #expect(try await socket.untilClosed().count == 1)
+            #expect(socket.slow.handedOn.isEmpty)
+            try await socket.close()
+        }
+
+        @Test("a stop ends what a reactor still has")
+        func stops() async throws {
+            let socket = try await SocketFixture(.reactor, fastPath: fixture.path)
+            try await socket.send(validate)
+            #expect(try await socket.answers(1).count == 1)
+            try await socket.stop()
+            #expect(try await socket.untilClosed().count == 1)
+            try await socket.close()
+        }
+
+        @Test("more than it reads at once is answered whole and in order")
+        func pipelines() async throws {
+            let socket = try await SocketFixture(.reactor, fastPath: fixture.path)
+            let tokens = try ["x", "y", "z"].map {
+                String(decoding: try fixture.ring.encode(try fixture.claims(user: $0)), as: UTF8.self)
+            }
+            // Half a megabyte, in one write.
+            let count = 1_000
+            try await socket.send(
+                (0..<count).map {
+                    "GET /v1/validate HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(tokens[$0 % 3])\r\n\r\n"
+                }.joined())
+            try await socket.endInput()
+            let answers = try await socket.untilClosed()
+            let users = answers.map { answer in ["x", "y", "z"].firstIndex { answer.contains("\"userId\":\"\($0)\"") } }
+            #expect(users == (0..<count).map { $0 % 3 })
             try await socket.close()
         }
 
@@ -95,11 +155,10 @@
                 _, place, _, _ in place.leave()
             }
             let address = try SocketAddress(ipAddress: "127.0.0.1", port: socket.port)
-            let promise = socket.client.eventLoop.makePromise(of: Void.self)
-            promise.succeed()
             #expect(throws: SystemError.self) {
                 _ = try ReactorDoor(
-                    address, backlog: 1, threads: 1, connections: OpenConnections(), surroundings, closed: promise)
+                    address, backlog: 1, threads: 1, connections: OpenConnections(), surroundings,
+                    on: socket.client.eventLoop)
             }
             try await socket.close()
         }

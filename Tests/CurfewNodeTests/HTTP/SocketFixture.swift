@@ -129,8 +129,8 @@ struct SocketFixture {
         change(&settings)
         let (slow, transcript) = (SlowPathStub(answersAtOnce: answersAtOnce), transcript)
         (self.slow, self.front) = (slow, front)
-        let setUp: @Sendable (any Channel, CarriedBytes) -> EventLoopFuture<Void> = {
-            [settings, open] channel, carried in
+        let setUp: @Sendable (any Channel, CarriedBytes, ConnectionHandler.Admission) -> EventLoopFuture<Void> = {
+            [settings, open] channel, carried, admission in
             channel.eventLoop.makeCompletedFuture {
                 let handler = ConnectionHandler(
                     settings: settings, admission: admission, place: place, carried: carried)
@@ -144,14 +144,14 @@ struct SocketFixture {
             door = ChannelDoor(
                 try await ServerBootstrap(group: group)
                     .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
-                    .childChannelInitializer { setUp($0, CarriedBytes()) }
+                    .childChannelInitializer { setUp($0, CarriedBytes(), admission) }
                     .bind(host: "127.0.0.1", port: 0).get())
         #if os(Linux)
             case .reactor:
                 door = try Self.reactor(settings, maximum: admission == .welcome ? maximum : 0, open) {
-                    channel, carried in
+                    channel, carried, found in
                     slow.take(carried)
-                    return setUp(channel, carried)
+                    return setUp(channel, carried, admission == .welcome ? found : admission)
                 }
         #endif
         }
@@ -182,7 +182,8 @@ struct SocketFixture {
     #if os(Linux)
         private static func reactor(
             _ settings: ConnectionSettings, maximum: Int, _ open: OpenConnections,
-            _ setUp: @escaping @Sendable (any Channel, CarriedBytes) -> EventLoopFuture<Void>
+            _ setUp:
+                @escaping @Sendable (any Channel, CarriedBytes, ConnectionHandler.Admission) -> EventLoopFuture<Void>
         ) throws -> ReactorDoor {
             let group = MultiThreadedEventLoopGroup.singleton
             var settings = settings
@@ -190,27 +191,27 @@ struct SocketFixture {
             if settings.fastPath == nil { settings.fastPath = try FastPathFixture(isFresh: false).path }
             guard let turn = FastTurn(settings) else { throw FastPathFixture.FixtureError() }
             let surroundings = Reactor.Surroundings(
-                turn: turn, maximumConnections: maximum, idleTimeout: settings.idleTimeout
-            ) { socket, place, carried, _ in
+                turn: turn, maximumConnections: maximum, idleTimeout: settings.idleTimeout, inUse: .seconds(3600)
+            ) { socket, place, carried, isWelcome in
                 ClientBootstrap(group: group)
                     .channelOption(.allowRemoteHalfClosure, value: true)
                     .channelInitializer { channel in
                         channel.closeFuture.whenComplete { _ in place.leave() }
-                        return setUp(channel, carried)
+                        return setUp(channel, carried, isWelcome ? .welcome : .oneTooMany)
                     }
                     .withConnectedSocket(socket).whenFailure { _ in place.leave() }
             }
             return try ReactorDoor(
                 SocketAddress(ipAddress: "127.0.0.1", port: 0), backlog: 16, threads: 2, connections: open,
-                surroundings,
-                closed: group.next().makePromise())
+                surroundings, on: group.next())
         }
     #endif
 
     /// A graceful stop of the server.
-    func stop() {
+    func stop() async throws {
         door.close()
-        door.closed.whenComplete { [open] _ in open.stop {} }
+        try await door.closed.get()
+        open.stop {}
     }
 
     func endInput() async throws { try await client.close(mode: .output) }

@@ -26,7 +26,9 @@
             self.inboxes = inboxes
         }
 
-        func begin(on poller: CInt) { _ = clinux_watch(poller, socket, ReactorInbox.listenerNumber) }
+        func begin(on poller: CInt) {
+            if clinux_watch(poller, socket, ReactorInbox.listenerNumber) < 0 { pausedUntil = .now() + Self.pause }
+        }
 
         /// Accepts some of those that wait. `welcome` gets those that stay with this reactor.
         func accept(on poller: CInt, _ welcome: (CInt, ConnectionPlace) -> Void) {

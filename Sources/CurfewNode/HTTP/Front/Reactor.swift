@@ -1,5 +1,5 @@
-// One thread that serves connections which ask nothing but what memory answers: one read, one write, and between two requests
-// nothing is kept of a connection but its number. Whatever else one asks, or does (half a request, answers that it doesn't
+// One thread that serves connections which ask nothing but what memory answers: a read, a write, and between two requests no byte
+// is kept of a connection. Whatever else one asks, or does (half a request, answers that it doesn't
 // read, a stop), it is handed on for good, with the bytes that were read: to a NIO channel, and `ConnectionHandler`.
 
 #if os(Linux)
@@ -13,6 +13,8 @@
             let turn: FastTurn
             let maximumConnections: Int
             let idleTimeout: Duration
+            /// Who had an answer within this time is in use, and makes room for nobody.
+            var inUse = Duration.seconds(2)
             /// Takes a connection over; `isWelcome`: there is room for it.
             let handOn: @Sendable (_ socket: CInt, ConnectionPlace, CarriedBytes, _ isWelcome: Bool) -> Void
         }
@@ -20,13 +22,15 @@
         private struct Member {
             let socket: CInt
             let place: ConnectionPlace
-            /// It had an answer since the hand last passed.
-            var wasUseful = true
-            /// Ticks without a byte.
-            var quietTicks = 0
+            /// When it came, or had its last answer.
+            var usedAt: NIODeadline
+            /// It had an answer.
+            var hasAsked = false
         }
 
         private static let ticksUntilIdle = 4
+        /// At so many the hand looks for each newcomer that finds no room.
+        private static let looksAtOnce = 1_024
         private static let eventsAtOnce = 256
         private static let inputBytes = 64 * 1024
         /// Who has said more than so many times that at once is handed on: others wait.
@@ -43,9 +47,11 @@
         /// By the number that a connection is watched under.
         private var members: [Member?] = []
         private var free: [Int] = []
-        /// See `ConnectionRing`: whose turn it is to make room.
+        /// Whose turn it is to make room.
         private var hand = 0
         private var nextTick: NIODeadline
+        /// The time as of this turn.
+        private var now = NIODeadline.now()
         private var isStopping = false
 
         /// `acceptor`: one reactor of a listener has it.
@@ -53,7 +59,7 @@
             self.surroundings = surroundings
             self.inbox = inbox
             self.acceptor = acceptor
-            nextTick = .now() + TimeAmount(surroundings.idleTimeout / Self.ticksUntilIdle)
+            nextTick = now + TimeAmount(surroundings.idleTimeout / Self.ticksUntilIdle)
         }
 
         deinit {
@@ -66,12 +72,13 @@
         mutating func run() {
             acceptor?.begin(on: inbox.poller)
             while !isStopping {
-                let patience = min(nextTick, acceptor?.pausedUntil ?? .distantFuture) - .now()
+                let patience = min(nextTick, acceptor?.pausedUntil ?? .distantFuture) - now
                 let milliseconds = Int32(clamping: max(0, patience.nanoseconds / 1_000_000 + 1))
                 let count = clinux_wait(inbox.poller, events, numbers, Int32(Self.eventsAtOnce), milliseconds)
                 precondition(count >= 0, "epoll_wait fails only where its arguments are wrong")
+                now = .now()
                 for index in 0..<Int(count) { handle(numbers[index]) }
-                if NIODeadline.now() >= nextTick { tick() }
+                if now >= nextTick { tick() }
                 acceptor?.resume(on: inbox.poller)
             }
             acceptor?.end()
@@ -106,7 +113,7 @@
                 _ = clinux_close(socket)
                 return place.leave()
             }
-            members[number] = Member(socket: socket, place: place)
+            members[number] = Member(socket: socket, place: place, usedAt: now)
         }
 
         /// `ends`: nothing comes behind what there is.
@@ -138,8 +145,8 @@
                     return
                 }
             }
-            members[number]?.wasUseful = true
-            members[number]?.quietTicks = 0
+            members[number]?.usedAt = now
+            members[number]?.hasAsked = true
         }
 
         /// `false` where something is left in `output`.
@@ -177,26 +184,26 @@
 
         /// Ends those without traffic for `idleTimeout`, up to a quarter late.
         private mutating func tick() {
-            nextTick = .now() + TimeAmount(surroundings.idleTimeout / Self.ticksUntilIdle)
+            nextTick = now + TimeAmount(surroundings.idleTimeout / Self.ticksUntilIdle)
+            let last = now - TimeAmount(surroundings.idleTimeout)
             for number in members.indices {
-                guard let ticks = members[number]?.quietTicks else { continue }
-                // The first tick may come right behind the last byte.
-                if ticks >= Self.ticksUntilIdle { close(number) } else { members[number]?.quietTicks = ticks + 1 }
+                if let member = members[number], member.usedAt <= last { close(number) }
             }
         }
 
-        /// Ends one connection; `false` where each of them was of use within two turns of the hand.
+        /// Ends one connection that never had an answer, or had its last a while ago; `false` where the hand finds none. (Newcomers come to
+        /// places that were left, and so behind the hand.) Then it is for the `ConnectionRing` of those that were handed on to make room.
         private mutating func makeRoom() -> Bool {
-            for _ in 0..<(2 * members.count) {
+            let inUse = now - TimeAmount(surroundings.inUse)
+            for _ in 0..<min(members.count, Self.looksAtOnce) {
                 if hand >= members.count { hand = 0 }
                 let number = hand
                 hand += 1
-                guard let member = members[number] else { continue }
-                if !member.wasUseful {
-                    close(number)
-                    return true
+                guard let member = members[number], !member.hasAsked || member.usedAt <= inUse else {
+                    continue
                 }
-                members[number]?.wasUseful = false
+                close(number)
+                return true
             }
             return false
         }

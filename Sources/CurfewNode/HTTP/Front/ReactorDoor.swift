@@ -21,13 +21,14 @@
         /// `threads`: how many reactors, one at least. Throws the error number where the address can't be listened on.
         init(
             _ address: SocketAddress, backlog: CInt, threads: Int, connections: OpenConnections,
-            _ surroundings: Reactor.Surroundings, closed promise: EventLoopPromise<Void>
+            _ surroundings: Reactor.Surroundings, on eventLoop: any EventLoop
         ) throws(SystemError) {
             var inboxes: [ReactorInbox] = []
             for _ in 0..<threads { inboxes.append(try ReactorInbox()) }
             let socket = try SystemError.checked(
                 address.withSockAddr { clinux_listen($0, socklen_t($1), backlog) })
             port = (try? SystemError.checked(clinux_port(socket))).map { Int($0) }
+            let promise = eventLoop.makePromise(of: Void.self)
             closed = promise.futureResult
             self.inboxes = inboxes
             let pool = NIOThreadPool(numberOfThreads: threads)

@@ -23,14 +23,16 @@
 
         /// Throws the system's error number.
         init() throws(SystemError) {
-            poller = try SystemError.checked(clinux_poller())
+            let (poller, bell) = (clinux_poller(), clinux_bell())
             do throws(SystemError) {
-                bell = try SystemError.checked(clinux_bell())
+                _ = try SystemError.checked(poller)
+                _ = try SystemError.checked(bell)
+                _ = try SystemError.checked(clinux_watch(poller, bell, Self.bellNumber))
             } catch {
-                _ = clinux_close(poller)
+                for descriptor in [poller, bell] where descriptor >= 0 { _ = clinux_close(descriptor) }
                 throw error
             }
-            _ = clinux_watch(poller, bell, Self.bellNumber)
+            (self.poller, self.bell) = (poller, bell)
         }
 
         deinit {

@@ -115,12 +115,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         start(context)
+        // Who is put behind this later is told then.
+        if attach == nil { context.fireChannelActive() }
         if admission == .welcome, input.readableBytes + output.readableBytes > 0 {
             process(context)
             channelReadComplete(context: context)
         }
-        // Who is put behind this later is told then.
-        if attach == nil { context.fireChannelActive() }
     }
 
     private func start(_ context: ChannelHandlerContext) {
