@@ -111,10 +111,14 @@
         @Test("a client that ends with its validation gets the answer, and the connection ends at once")
         func endsWithRequest() async throws {
             let socket = try await SocketFixture(.reactor, fastPath: fixture.path) { $0.idleTimeout = .seconds(3600) }
+            // The third connection is the first one's reactor's too: it has enough to do for both to be there when it looks.
+            let others = [try await socket.another(), try await socket.another()]
+            try await others[1].client.writeAndFlush(ByteBuffer(string: String(repeating: validate, count: 100)))
             try await socket.send(validate)
             try await socket.endInput()
             #expect(try await socket.untilClosed().count == 1)
             #expect(socket.slow.handedOn.isEmpty)
+            for other in others { try? await other.client.close() }
             try await socket.close()
         }
 
