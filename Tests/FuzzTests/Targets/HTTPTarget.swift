@@ -197,10 +197,27 @@ struct HTTPTarget: FuzzTarget {
         }
         var output = ByteBuffer()
         let answered = turn.answer(room.placing(input), scratch: .ofThisThread(), into: &output)
-        let lines = String(buffer: output).components(separatedBy: "\r\n").filter { $0.hasPrefix("HTTP/1.1 ") }
+        let lines = try Self.statuses(of: String(buffer: output))
         try demand(
             answered == length && lines == statuses,
             "a reactor answers \(answered) bytes with \(lines), a connection \(length) with \(statuses)")
+    }
+
+    /// The status lines of whole answers, one behind the other.
+    private static func statuses(of answers: String) throws -> [String] {
+        var (rest, statuses) = (Substring(answers), [String]())
+        while !rest.isEmpty {
+            guard let end = rest.range(of: "\r\n\r\n") else { throw Finding("half an answer: \(rest)") }
+            let lines = rest[..<end.lowerBound].components(separatedBy: "\r\n")
+            guard
+                let length = lines.first(where: { $0.hasPrefix("Content-Length: ") }).flatMap({ Int($0.dropFirst(16)) }
+                ),
+                let next = rest.utf8.index(end.upperBound, offsetBy: length, limitedBy: rest.endIndex)
+            else { throw Finding("an answer without its body: \(rest)") }
+            statuses.append(lines[0])
+            rest = rest[next...]
+        }
+        return statuses
     }
 
     /// Both paths find the same token, or none.
