@@ -81,7 +81,7 @@ struct ClaimsParser {
         case .issuer: isOpened ? .refused : set(&issuer, cursor.string())
         case .audience: isOpened ? .refused : set(&audience, cursor.string())
         case .subject: set(&subject, cursor.string())
-        case .session: set(&session, cursor.string().flatMap(id))
+        case .session: set(&session, cursor.string().flatMap { id($0) })
         case .issuedAt: set(&issuedAt, cursor.integer())
         case .expiresAt: set(&expiresAt, cursor.integer())
         case .notBefore: set(&notBefore, cursor.integer())
@@ -104,6 +104,7 @@ struct ClaimsParser {
         return .read
     }
 
+    /// (Called by a closure of its own: the method as a value would be allocated.)
     private func id(_ text: JSONCursor.Text) -> (SessionID, ByteRange)? {
         SessionID(utf8: bytes(text.range)).map { ($0, ByteRange(text.range)) }
     }
