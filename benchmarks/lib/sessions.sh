@@ -84,7 +84,7 @@ weigh_plain() {
 # without a pause and once at the pace of the node; in turns. Its fields are those of a record that the node wrote, its line is the audit log's. Between the two, the node's own call, driven like the bare one:
 # a Redis that is called without a pause has warm caches and does not have to be woken.
 measure_issues() {
-    local redis_node redis_bare redis_paced bare rate=2000 session record fields expires call line
+    local redis_node redis_bare redis_paced bare bare_call rate=2000 session record fields expires call line
     echo "Redis' CPU an issue: starting a node and two Redis" >&2
     start_redis redis-bare
     redis_bare=$launched

@@ -43,7 +43,6 @@ struct Listener: Sendable {
         announce(door.port)
         // However it ends, those that are connected get their answers first; so do those that are being set up.
         door.closed.whenComplete { _ in
-            let loops = Array(group.makeIterator())
             EventLoopFuture.andAllComplete(loops.map { $0.submit {} }, on: loops[0])
                 .whenComplete { _ in connections.open.stop { arrived.finish() } }
         }
@@ -60,6 +59,8 @@ struct Listener: Sendable {
             door.close()
         }
     }
+
+    private var loops: [any EventLoop] { Array(group.makeIterator()) }
 
     private func open(
         _ acceptor: any EventLoopGroup, _ arrived: AsyncStream<FrameworkConnection>.Continuation
@@ -112,7 +113,7 @@ struct Listener: Sendable {
             do throws(SystemError) {
                 return try ReactorDoor(
                     resolved, backlog: Listener.backlog,
-                    threads: group.makeIterator().reduce(0) { count, _ in count + 1 },
+                    threads: loops.count,
                     connections: connections.open, surroundings, on: group.next())
             } catch {
                 throw IOError(errnoCode: error.number, reason: "listen")

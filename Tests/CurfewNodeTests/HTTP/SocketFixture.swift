@@ -115,7 +115,6 @@ struct SocketFixture {
     let slow: SlowPathStub
     let transcript = Transcript()
     let client: any Channel
-    private let front: Front
     private let door: any Door
     private let open = OpenConnections()
 
@@ -128,7 +127,7 @@ struct SocketFixture {
         var settings = ConnectionSettings(bodyLimit: { _ in 1024 }, fastPath: fastPath)
         change(&settings)
         let (slow, transcript) = (SlowPathStub(answersAtOnce: answersAtOnce), transcript)
-        (self.slow, self.front) = (slow, front)
+        self.slow = slow
         let setUp: @Sendable (any Channel, CarriedBytes, ConnectionHandler.Admission) -> EventLoopFuture<Void> = {
             [settings, open] channel, carried, admission in
             channel.eventLoop.makeCompletedFuture {
